@@ -1,0 +1,94 @@
+"""Three values: yes, no, unknown; and what each answer rests on. Nothing here knows any law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Truth(Enum):
+    """An answer. *Unknown* is an answer too, and is never read as *no*."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+    def __invert__(self) -> Truth:
+        return {Truth.YES: Truth.NO, Truth.NO: Truth.YES}.get(self, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An answer with its reasons.
+
+    Attributes:
+        truth: yes, no or unknown.
+        used: Sentences about the facts that decided, in the order they were looked at.
+        missing: Paths of the facts whose absence left it open, such as `people.by_place`.
+    """
+
+    truth: Truth
+    used: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+YES = Outcome(Truth.YES)
+NO = Outcome(Truth.NO)
+
+
+def yes(*used: str) -> Outcome:
+    """Return *yes*, resting on the sentences given."""
+    return Outcome(Truth.YES, used)
+
+
+def no(*used: str) -> Outcome:
+    """Return *no*, resting on the sentences given."""
+    return Outcome(Truth.NO, used)
+
+
+def unknown(*missing: str, used: tuple[str, ...] = ()) -> Outcome:
+    """Return *unknown*, for want of the facts named."""
+    return Outcome(Truth.UNKNOWN, used, missing)
+
+
+def decided(answer: bool, *used: str) -> Outcome:
+    """Return *yes* or *no* for a plain Boolean."""
+    return Outcome(Truth.YES if answer else Truth.NO, used)
+
+
+def all_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the conjunction: one *no* decides, then one *unknown* leaves it open.
+
+    >>> all_of([yes("a"), unknown("b"), no("c")]).truth
+    <Truth.NO: 'no'>
+    """
+    return _combine(outcomes, decisive=Truth.NO)
+
+
+def any_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the disjunction: one *yes* decides, then one *unknown* leaves it open.
+
+    >>> any_of([no("a"), unknown("b")]).missing
+    ('b',)
+    """
+    return _combine(outcomes, decisive=Truth.YES)
+
+
+def negated(outcome: Outcome) -> Outcome:
+    """Return the opposite answer with the same reasons; *unknown* stays unknown."""
+    return Outcome(~outcome.truth, outcome.used, outcome.missing)
+
+
+def _combine(outcomes: Iterable[Outcome], *, decisive: Truth) -> Outcome:
+    used: list[str] = []
+    missing: list[str] = []
+    for outcome in outcomes:
+        if outcome.truth is decisive:
+            return outcome
+        if outcome.truth is Truth.UNKNOWN:
+            missing.extend(word for word in outcome.missing if word not in missing)
+        used.extend(word for word in outcome.used if word not in used)
+    if missing:
+        return Outcome(Truth.UNKNOWN, tuple(used), tuple(missing))
+    return Outcome(~decisive, tuple(used))
