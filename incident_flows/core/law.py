@@ -197,6 +197,23 @@ class To(Law):
         return self
 
 
+class HoldRule(Law):
+    """What a law-enforcement hold does to a duty.
+
+    Attributes:
+        text: The rule in words.
+        suspends: The notice may wait while the hold lasts.
+        restarts: Once the hold ends, at least this much time is left; None: the old end, or at once if it passed.
+        in_writing: Only a written request counts for longer than `oral_limit`.
+    """
+
+    text: str
+    suspends: bool = True
+    restarts: Annotated[Period | None, BeforeValidator(lambda raw: raw if raw is None else Period.parse(raw))] = None
+    in_writing: bool = False
+    oral_limit: Annotated[Period | None, BeforeValidator(lambda raw: raw if raw is None else Period.parse(raw))] = None
+
+
 def _clocks(raw: Any) -> Any:
     return raw if isinstance(raw, list | tuple) or raw is None else [raw]
 
@@ -219,7 +236,7 @@ class Version(Law):
     order: Order = Order()
     content: tuple[str, ...] = ()
     late: str | None = None
-    hold: str | None = None  # what a law-enforcement hold does to it, in words
+    hold: HoldRule | None = None
     penalty: str | None = None
     voluntary: str | None = None  # advice shown where nothing is owed
     notes: str | None = None
