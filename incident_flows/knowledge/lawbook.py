@@ -186,7 +186,7 @@ class _Compiler:
             zones=places.zones,
             words=self.words,
             targets=targets.data if targets else {},
-            excluded=head.excluded,
+            excluded=head.excluded | self._excluded(),
         )
         self.faults.extend(_misfits(book, self.documents))
         return book
@@ -201,6 +201,14 @@ class _Compiler:
         except InputError as error:
             self.faults.extend(error.faults)
             return None
+
+    def _excluded(self) -> dict[str, str]:
+        """Rows of the fact base left out, from every law/_excluded_*.yaml."""
+        found: dict[str, str] = {}
+        for name, document in self.documents.items():
+            if name.startswith("law/_excluded"):
+                found.update({str(row): str(because) for row, because in (document.data or {}).items()})
+        return found
 
     def _regime(self, document: Document) -> None:
         try:
