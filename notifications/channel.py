@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from notifications.errors import PermanentError
 from notifications.message import Message
 
+_T = TypeVar("_T")
 ReceiptState = Literal["sent", "delivered-to-outbox"]
 
 
@@ -138,7 +139,7 @@ def _sendgrid(options: _Options) -> Channel:
     )
 
 
-def _given[T](channel: str, option: str, value: T | None) -> T:
+def _given(channel: str, option: str, value: _T | None) -> _T:
     if value is None or value == "":
         raise PermanentError(f"the {channel} channel needs `{option}`, which is not set", channel=channel)
     return value

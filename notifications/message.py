@@ -122,7 +122,7 @@ class Message:
         if not self.subject.strip():
             raise InvalidMessageError("subject", "is empty; a recipient must see what this is about")
         if _has_control_characters(self.subject):
-            raise InvalidMessageError("subject", "contains a line break or a control character; write one line")
+            raise InvalidMessageError("subject", "contains a line break or control character; write one line")
         if not self.text.strip():
             raise InvalidMessageError("text", "is empty; every message needs a plain text")
         for name, body in (("text", self.text), ("html", self.html)):

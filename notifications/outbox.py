@@ -68,9 +68,11 @@ class OutboxChannel:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _locked(self.folder):
-                present = next(iter(sorted(self.folder.glob(f"*-{digest}.eml"))), None)
-                if present is not None:
-                    return self._receipt_again(message, present)
+                # A listing for each send: fine for thousands of files, not meant for millions.
+                ending = f"Z-{digest}.eml"
+                present = [name for name in os.listdir(self.folder) if name.endswith(ending)]
+                if present:
+                    return self._receipt_again(message, self.folder / present[0])
                 content = _bytes_of(message, moment)
                 path = self.folder / f"{moment.strftime(_MOMENT)}-{digest}.eml"
                 _write_atomically(path, content)
@@ -104,7 +106,7 @@ class OutboxChannel:
         if number in _RETRY:
             return TransientError(f"outbox folder {self.folder}: {_RETRY[number]}", channel=self.name)
         reason = _GIVE_UP.get(number or 0) or f"cannot be used ({os.strerror(number or 0)})"
-        return PermanentError(f"outbox folder {self.folder}: {reason}. Nothing was written", channel=self.name)
+        return PermanentError(f"outbox folder {self.folder}: {reason}", channel=self.name)
 
 
 def _bytes_of(message: Message, moment: datetime) -> bytes:
