@@ -1,0 +1,319 @@
+"""Facts and applicable law to obligations: owed, not owed or undetermined, with reasons. Pure.
+
+The order of questions is the same for every duty: does the regime reach this breach at all; is the duty
+this role's; do its conditions hold; does an exception lift it; who is the addressee; what does the clock
+say. One *no* ends it, one *unknown* leaves it open, and every answer keeps the facts it used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from incident_flows.core.addressees import Addressee, addressees_for
+from incident_flows.core.clocks import Counter, OpenDaysOf, Running
+from incident_flows.core.conditions import describe, evaluate
+from incident_flows.core.law import Duty, Lawbook, Regime, Version
+from incident_flows.core.situation import Situation
+from incident_flows.core.truth import NO, YES, Outcome, Truth, all_of, no, unknown, yes
+
+Status = Literal["owed", "not-owed", "undetermined"]
+_STATUS: dict[Truth, Status] = {Truth.YES: "owed", Truth.NO: "not-owed", Truth.UNKNOWN: "undetermined"}
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """One duty in one incident, with addressee and clock.
+
+    Attributes:
+        id: `regime/duty@addressee`; permanent for the same duty and addressee.
+        reach: yes, or unknown where it is not known whether the regime applies at all.
+        missing: Paths of the facts that would settle it.
+        because: Why, in sentences.
+        after: Obligations whose notices must go first.
+        trace: The path through the rule, question by question, for `--explain`.
+    """
+
+    id: str
+    duty: str
+    title: str
+    regime: Regime
+    version: Version
+    status: Status
+    reach: Truth
+    addressee: Addressee
+    running: Running = Running()
+    because: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    trace: tuple[str, ...] = ()
+
+    @property
+    def effective_due_at(self) -> datetime | None:
+        """The instant worked towards: the deadline, else a provisional one, else a target."""
+        return self.running.due_at or self.running.provisional_due_at or self.running.target_at
+
+    @property
+    def source_id(self) -> str:
+        """The row of the fact base the duty was written from."""
+        return self.version.source_id
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A duty's answer before its addressees are known."""
+
+    outcome: Outcome
+    trace: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Answers every duty of a lawbook for one situation."""
+
+    situation: Situation
+    lawbook: Lawbook
+    open_days: OpenDaysOf
+    proposals: bool = False
+    explain: bool = False
+
+    def obligations(self, regimes: Iterable[Regime] | None = None) -> tuple[list[Obligation], list[Regime]]:
+        """Return all obligations, soonest first, and the regimes that do not reach this breach."""
+        found: list[Obligation] = []
+        outside: list[Regime] = []
+        for regime in self.lawbook.regimes.values() if regimes is None else regimes:
+            reach = evaluate(regime.reach, self.situation)
+            if reach.truth is Truth.NO:
+                outside.append(regime)
+                continue
+            found.extend(self._regime(regime, reach))
+        return sorted(self._ordered(found), key=_soonest_first), outside
+
+    def _regime(self, regime: Regime, reach: Outcome) -> list[Obligation]:
+        done: dict[str, list[Obligation]] = {}
+        waiting = list(regime.duties.items())
+        while waiting:  # a stage comes after the duty it follows
+            later = []
+            for key, duty in waiting:
+                version = duty.version_on(self.situation.as_of, proposals=self.proposals)
+                if version is None:
+                    continue
+                if version.follows and version.follows not in done and any(k == version.follows for k, _ in waiting):
+                    later.append((key, duty))
+                    continue
+                done[key] = self._duty(regime, key, duty, version, reach, done)
+            if len(later) == len(waiting):
+                break
+            waiting = later
+        return [obligation for rows in done.values() for obligation in rows]
+
+    def _duty(
+        self, regime: Regime, key: str, duty: Duty, version: Version, reach: Outcome, done: dict[str, list[Obligation]]
+    ) -> list[Obligation]:
+        judged = self._judge(regime, duty, version, reach)
+        if judged.outcome.truth is Truth.NO and reach.truth is Truth.UNKNOWN:
+            return []  # not owed whether the regime applies or not
+        duty_id = f"{regime.id}/{key}"
+        parents = done.get(version.follows, []) if version.follows else None
+        if parents is not None:
+            stages = [self._stage(regime, duty_id, duty, version, parent, judged, reach) for parent in parents]
+            return [stage for stage in stages if stage is not None]
+        if judged.outcome.truth is Truth.NO and duty.to.kind == "authority" and duty.to.scheme:
+            addressees = self._named(addressees_for(duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation))
+        else:
+            addressees = addressees_for(duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation)
+        return [
+            self._obligation(regime, duty_id, duty, version, addressee, judged, reach, done)
+            for addressee in addressees
+        ]
+
+    @staticmethod
+    def _named(addressees: list[Addressee]) -> list[Addressee]:
+        """Where nothing is owed, an unknown addressee is no reason to call it undetermined."""
+        return [replace(one, known=YES) for one in addressees]
+
+    def _judge(self, regime: Regime, duty: Duty, version: Version, reach: Outcome) -> Judged:
+        trace: list[str] = []
+        role = self.situation.facts.role
+        by = (
+            unknown("role") if role is None
+            else yes(f"role is {role}") if role in duty.by
+            else no(f"this is a duty of the {' or '.join(duty.by)}; the role here is {role}")
+        )
+        if version.status == "no-duty":
+            by, outcome = YES, no(version.standard)
+            return Judged(outcome, (f"{regime.title}: {version.standard}",))
+        if version.arises_on and version.arises_on not in self.situation.facts.moments.known():
+            return Judged(
+                no(f"arises only on an outside event (moments.{version.arises_on}), and none is recorded"), ()
+            )
+        parts = [reach, by]
+        when = YES if version.when is None else evaluate(regime.condition(version.when), self.situation)
+        parts.append(when)
+        lifted: list[Outcome] = []
+        for exception in version.unless:
+            answer = evaluate(regime.condition(exception.if_), self.situation)
+            if answer.truth is Truth.YES:
+                lifted.append(no(f"{exception.because}{f' ({exception.cite})' if exception.cite else ''}", *answer.used))
+            elif answer.truth is Truth.UNKNOWN and exception.burden == "facts":
+                lifted.append(unknown(*answer.missing, used=answer.used))
+            elif answer.truth is Truth.UNKNOWN:
+                lifted.append(yes(f"an exception would have to be shown and is not: {exception.because}"))
+            else:
+                lifted.append(yes(*answer.used))
+            if self.explain:
+                trace.append(f"unless {describe(regime.condition(exception.if_))}: {answer.truth.value}{_reasons(answer)}")
+        outcome = all_of((*parts, *lifted))
+        if self.explain:
+            first = [
+                f"{regime.title} reaches this breach if {describe(regime.reach)}: {reach.truth.value}{_reasons(reach)}",
+                f"duty of {' or '.join(duty.by)}: {by.truth.value}{_reasons(by)}",
+            ]
+            if version.when is not None:
+                first.append(f"when {describe(regime.condition(version.when))}: {when.truth.value}{_reasons(when)}")
+            trace = [*first, *trace, f"{version.source.cite}: {version.standard}"]
+        return Judged(outcome, tuple(trace))
+
+    def _obligation(
+        self, regime: Regime, duty_id: str, duty: Duty, version: Version, addressee: Addressee,
+        judged: Judged, reach: Outcome, done: dict[str, list[Obligation]],
+    ) -> Obligation:
+        outcome = all_of((judged.outcome, addressee.known))
+        id_ = f"{duty_id}@{addressee.key}"
+        running = Running()
+        if outcome.truth is not Truth.NO:
+            counter = Counter(self.situation, self.lawbook, self.open_days)
+            running = counter.run(
+                version, regime=regime, addressee=addressee,
+                earlier=lambda name: self._earlier(name, regime, addressee, done),
+            )
+        because = [*outcome.used, *addressee.because, *running.notes]
+        if outcome.truth is Truth.NO and version.voluntary:
+            because.append(version.voluntary)
+        return Obligation(
+            id=id_, duty=duty_id, title=duty.title, regime=regime, version=version,
+            status=_STATUS[outcome.truth], reach=reach.truth, addressee=addressee, running=running,
+            because=tuple(dict.fromkeys(because)), missing=outcome.missing, trace=judged.trace,
+        )
+
+    def _stage(
+        self, regime: Regime, duty_id: str, duty: Duty, version: Version, parent: Obligation,
+        judged: Judged, reach: Outcome,
+    ) -> Obligation | None:
+        """Return a later stage of `parent`, for the same addressee."""
+        follows = (
+            no(f"follows {parent.id}, which is not owed") if parent.status == "not-owed"
+            else unknown(*parent.missing) if parent.status == "undetermined"
+            else yes(f"follows {parent.id}")
+        )
+        if version.follows_if_incomplete and follows.truth is not Truth.NO:
+            complete = self._submitted_complete(parent)
+            if complete is None:
+                follows = no(f"nothing has been submitted under {parent.id} that could have left something open")
+            elif complete:
+                follows = no(f"what was submitted under {parent.id} left nothing open")
+        outcome = all_of((judged.outcome, follows))
+        if outcome.truth is Truth.NO and reach.truth is Truth.UNKNOWN:
+            return None
+        same = replace(judged, outcome=outcome)
+        addressee = parent.addressee
+        if duty.to.kind != addressee.kind or (duty.to.id and duty.to.id != addressee.id):
+            [addressee, *_] = addressees_for(duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation)
+        return self._obligation(
+            regime, duty_id, duty, version, addressee, same, reach, {parent.duty.partition("/")[2]: [parent]}
+        )
+
+    def _submitted_complete(self, parent: Obligation) -> bool | None:
+        complete = self.situation.facts.moments.submitted_complete
+        for name in (parent.id, parent.duty):
+            if name in complete:
+                return complete[name]
+        return None
+
+    def _earlier(
+        self, name: str, regime: Regime, addressee: Addressee, done: dict[str, list[Obligation]]
+    ) -> tuple[datetime | None, datetime | None]:
+        """When the notice under the duty called `name` was submitted, and by when it is due."""
+        if name == "people":
+            rows = [row for duty_rows in done.values() for row in duty_rows if row.addressee.kind == "people"]
+        else:
+            rows = done.get(name.rpartition("/")[2] if name.startswith(regime.id + "/") else name, [])
+        submitted = self.situation.facts.moments.submitted_at
+        full = name if "/" in name else f"{regime.id}/{name}"
+        keys = [f"{full}@{addressee.key}", full, *(row.id for row in rows)]
+        at = next((submitted[key] for key in keys if key in submitted), None)
+        due = min((row.effective_due_at for row in rows if row.effective_due_at), default=None)
+        return at, due
+
+    def _ordered(self, found: list[Obligation]) -> list[Obligation]:
+        """Add who must come first, and bring forward what may come no later than another."""
+        by_duty: dict[str, list[Obligation]] = {}
+        for one in found:
+            by_duty.setdefault(one.duty, []).append(one)
+        first: dict[str, list[str]] = {}
+        brought: dict[str, Obligation] = {}
+        for one in found:
+            order = one.version.order
+            if one.status == "not-owed" or not (order.before or order.not_after or order.after):
+                continue
+            for duty_id in order.before:
+                for other in by_duty.get(duty_id, ()):
+                    first.setdefault(other.id, []).append(one.id)
+            for duty_id in order.after:
+                first.setdefault(one.id, []).extend(
+                    other.id for other in by_duty.get(duty_id, ()) if other.status != "not-owed"
+                )
+            bounds = [other for duty_id in (*order.before, *order.not_after) for other in by_duty.get(duty_id, ())]
+            brought[one.id] = self._no_later(one, bounds)
+        return [
+            replace(brought.get(one.id, one), after=tuple(first.get(one.id, ()))) for one in found
+        ]
+
+    def _no_later(self, one: Obligation, bounds: Sequence[Obligation]) -> Obligation:
+        moments = self.situation.facts.moments
+        ends = []
+        for other in bounds:
+            if other.status == "not-owed":
+                continue
+            told_at = moments.submitted_at.get(other.id) or (
+                moments.people_told_at if other.addressee.kind == "people" else None
+            )
+            end = told_at or other.running.due_at
+            if end is not None:
+                ends.append((end, other.id))
+        if not ends:
+            return one
+        end, id_ = min(ends)
+        due_at = one.running.due_at
+        if due_at is not None and due_at <= end:
+            return one
+        deadline = one.running.deadline or next(
+            (other.running.deadline for other in bounds if other.id == id_ and other.running.deadline), None
+        )
+        note = f"no later than {id_}"
+        if deadline is None:
+            running = replace(one.running, provisional_due_at=end, notes=(*one.running.notes, note))
+        else:
+            same = next((o.running.deadline for o in bounds if o.id == id_ and o.running.due_at == end), None)
+            moved = same or replace(deadline, due_at=end, strict=end, due_on=None, rounded=None, extended=None)
+            running = replace(
+                one.running, deadline=moved, waits_for=None, provisional_due_at=None,
+                started_at=one.running.started_at, notes=(*one.running.notes, note),
+            )
+        return replace(one, running=running, because=(*one.because, note))
+
+
+def _reasons(outcome: Outcome) -> str:
+    parts = [*outcome.used, *(f"{path} is not known" for path in outcome.missing)]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _soonest_first(one: Obligation) -> tuple[int, float, str]:
+    rank = {"owed": 0, "undetermined": 0, "not-owed": 1}[one.status]
+    due = one.effective_due_at
+    return rank, due.timestamp() if due else float("inf"), one.id
+
+
+__all__ = ["NO", "Judge", "Obligation", "Status"]
