@@ -1,0 +1,64 @@
+"""Everything read from playbooks/ that an assessment needs, loaded once: lawbook, risk policy, calendars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from incident_flows.core.assessment import Assessment, assess
+from incident_flows.core.deadlines import OpenDays
+from incident_flows.core.facts import Facts
+from incident_flows.core.law import Lawbook
+from incident_flows.core.risk import RiskPolicy
+from incident_flows.knowledge.calendars import Calendars
+from incident_flows.knowledge.facts_files import Profiles
+from incident_flows.knowledge.files import read_yaml
+from incident_flows.knowledge.lawbook import load_lawbook, playbooks_root
+from incident_flows.knowledge.risk_policy import load_risk_policy
+
+
+@dataclass(frozen=True)
+class Library:
+    """The knowledge of one installation.
+
+    Attributes:
+        lawbook: Regimes, authorities, places, words.
+        profiles: Organisations.
+        root: The playbooks folder.
+    """
+
+    lawbook: Lawbook
+    profiles: Profiles
+    root: Path
+
+    @classmethod
+    def load(cls, *, cache: Path | None, profiles: Path | None = None, root: Path | None = None) -> Library:
+        """Return the library of `root` (default: as installed), with the lawbook from `cache` if it fits."""
+        root = root or playbooks_root()
+        return cls(load_lawbook(root, cache=cache), Profiles.at(profiles), root)
+
+    @cached_property
+    def risk_policy(self) -> RiskPolicy:
+        """Weights and rules for the risk to people."""
+        return load_risk_policy(read_yaml(self.root / "policies" / "risk.yaml").data)
+
+    @cached_property
+    def calendars(self) -> Calendars:
+        """Open days by calendar code."""
+        return Calendars(read_yaml(self.root / "policies" / "calendars.yaml").data)
+
+    def open_days(self, code: str) -> OpenDays:
+        """Return the open days of a calendar code such as DE-BW."""
+        return self.calendars.open_days(code)
+
+    def assess(
+        self, facts: Facts, *, today: date, as_of: date | None = None, proposals: bool = False, explain: bool = False,
+        confirmed: bool = False,
+    ) -> Assessment:
+        """Return risk and obligations for the facts, under this library's law."""
+        return assess(
+            facts, lawbook=self.lawbook, policy=self.risk_policy, open_days=self.open_days, today=today, as_of=as_of,
+            proposals=proposals, explain=explain, confirmed=confirmed, versions=self.calendars.versions(),
+        )
