@@ -1,0 +1,84 @@
+"""Which state may follow which, and which role may move it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from incident_flows.errors import IllegalTransitionError, PermissionDeniedError
+
+ROLES = ("reporter", "handler", "approver", "counsel", "auditor", "admin")
+
+# What each role may do. `admin` runs accounts and settings, and is no substitute for the others.
+MAY: dict[str, frozenset[str]] = {
+    "open": frozenset({"reporter", "handler"}),
+    "update": frozenset({"handler"}),
+    "decide": frozenset({"handler", "approver", "counsel"}),
+    "draft": frozenset({"handler", "counsel"}),
+    "approve": frozenset({"approver", "counsel"}),
+    "notify": frozenset({"handler", "approver"}),
+    "recipients": frozenset({"handler"}),
+    "acknowledge": frozenset({"handler", "approver", "counsel"}),
+    "close": frozenset({"handler", "approver"}),
+    "dossier": frozenset({"handler", "approver", "counsel", "auditor"}),
+    "accounts": frozenset({"admin"}),
+}
+
+NOTICE_MOVES: dict[str, frozenset[str]] = {
+    "draft": frozenset({"awaiting-approval", "withdrawn"}),
+    "awaiting-approval": frozenset({"approved", "draft", "withdrawn"}),
+    "approved": frozenset({"sending", "filed", "withdrawn"}),
+    "sending": frozenset({"sent", "in-doubt", "failed", "approved"}),
+    "in-doubt": frozenset({"sent", "sending", "failed", "filed"}),
+    "failed": frozenset({"sending", "filed", "withdrawn"}),
+    "sent": frozenset(),
+    "filed": frozenset(),
+    "withdrawn": frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts.
+
+    Attributes:
+        name: The account.
+        person: The natural person behind it; two accounts of one person are one pair of eyes.
+        roles: What the account may do.
+    """
+
+    name: str
+    person: str
+    roles: frozenset[str]
+
+    def require(self, verb: str) -> None:
+        """Raise PermissionDeniedError unless one of the actor's roles may do `verb`."""
+        if not self.roles & MAY[verb]:
+            needed = " or ".join(sorted(MAY[verb]))
+            raise PermissionDeniedError(
+                f"{self.name} may not {verb}: that needs the role {needed}; "
+                f"`breach account add {self.name} --role …` gives it"
+            )
+
+
+def check_notice_move(ref: str, state: str, new: str) -> None:
+    """Raise IllegalTransitionError unless a notice may go from `state` to `new`."""
+    if new not in NOTICE_MOVES[state]:
+        follows = ", ".join(sorted(NOTICE_MOVES[state])) or "nothing"
+        raise IllegalTransitionError(f"{ref} is {state}; {new} cannot follow. What can follow: {follows}")
+
+
+def effective_status(status: str, decided: str | None) -> str:
+    """Return what is worked on: a person's decision over the engine's answer.
+
+    >>> effective_status("undetermined", None)
+    'undetermined'
+    >>> effective_status("owed", "not-owed")
+    'not-owed'
+    """
+    return decided or status
+
+
+def all_done(states: Iterable[str]) -> bool:
+    """Return whether nothing is planned, claimed or in doubt any more."""
+    return not {"planned", "claimed", "in-doubt"} & set(states)

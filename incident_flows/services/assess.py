@@ -1,0 +1,170 @@
+"""Derives the answer for an incident's facts, stores it whole, journals the difference, re-plans the steps.
+
+All in the caller's transaction: facts, answer, obligations and steps change together or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from incident_flows.core.assessment import Assessment, obligation_json
+from incident_flows.core.escalation import Ladder, ladder_for, steps_for
+from incident_flows.core.facts import Facts
+from incident_flows.core.lifecycle import effective_status
+from incident_flows.core.obligations import Obligation
+from incident_flows.core.truth import Truth
+from incident_flows.services.desk import Desk, write_journal
+from incident_flows.storage.database import Tx
+
+QUESTIONS = "open-questions"  # the clock of everything whose reach is not known yet
+MOVES = ("status", "due_at", "provisional_due_at", "target_at", "reach")
+
+
+def reassess(tx: Tx, desk: Desk, ref: str, *, actor: str, now: datetime) -> Assessment:
+    """Assess the incident's present facts and bring obligations and steps into line.
+
+    Returns:
+        The new assessment, stored as the incident's next version.
+    """
+    stored = tx.incidents.facts(ref)
+    facts = Facts.model_validate(stored.facts)
+    assessment = desk.library.assess(facts, today=now.date(), confirmed=_confirmed(tx, ref, facts))
+    result = assessment.to_json()
+    tx.incidents.add_assessment(
+        ref, facts_version=stored.version, lawbook_version=assessment.lawbook.version,
+        lawbook_sha256=assessment.lawbook.sha256, law_as_of=assessment.as_of,
+        versions=dict(assessment.versions), result=result, assessed_at=now,
+    )
+    everything = (*assessment.obligations, *assessment.promises)
+    changes = tx.obligations.sync(ref, [_row(one) for one in everything])
+    said = [
+        {"obligation": change.oid, "change": change.kind, **_difference(change)} for change in changes
+    ]
+    write_journal(
+        tx, desk, at=now, actor=actor, act="assessed", ref=ref, subject=ref,
+        payload={
+            "facts_version": stored.version, "risk": assessment.risk.level, "law_as_of": result["law_as_of"],
+            "counts": _counts(everything), "changes": said[:200], "changes_in_all": len(said),
+        },
+    )
+    _meet_records(tx, ref, now)
+    plan_steps(tx, desk, ref, now=now)
+    return assessment
+
+
+def _confirmed(tx: Tx, ref: str, facts: Facts) -> bool:
+    """Whether two people stand behind a finding that lowers the risk."""
+    for decision in reversed(tx.incidents.decisions(ref)):
+        if decision.subject == "risk":
+            return decision.second_by is not None and decision.answer == facts.harm.expected
+    return False
+
+
+def _counts(everything: Sequence[Obligation]) -> dict[str, int]:
+    found = {"owed": 0, "undetermined": 0, "not-owed": 0}
+    for one in everything:
+        found[one.status] += 1
+    return found
+
+
+def _difference(change: Any) -> dict[str, Any]:
+    old, new = change.before or {}, change.after or {}
+    return {
+        key: {"from": _text(old.get(key)), "to": _text(new.get(key))}
+        for key in MOVES
+        if _text(old.get(key)) != _text(new.get(key))
+    }
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _row(one: Obligation) -> dict[str, Any]:
+    deadline = one.running.deadline
+    return {
+        "oid": one.id, "duty": one.duty, "source_id": one.source_id,
+        "kind": "law" if one.regime.kind == "statute" else one.regime.kind,
+        "addressee_kind": one.addressee.kind, "addressee_id": one.addressee.id, "addressee_name": one.addressee.name,
+        "status": one.status, "reach": "yes" if one.reach is Truth.YES else "unknown",
+        "due_at": one.running.due_at, "provisional_due_at": one.running.provisional_due_at,
+        "target_at": one.running.target_at, "due_on": deadline.due_on if deadline else None,
+        "zone": one.addressee.zone, "cite": one.version.source.cite, "confidence": one.version.source.confidence,
+        "detail": obligation_json(one),
+    }
+
+
+def _meet_records(tx: Tx, ref: str, now: datetime) -> None:
+    """The record a law wants kept is this one: it is met as long as it is kept."""
+    for row in tx.obligations.list(ref):
+        if row.addressee_kind == "record" and row.status == "owed" and row.met_at is None:
+            tx.obligations.meet(ref, row.oid, at=now, by="this record, kept since the incident was opened")
+
+
+def frozen_ladders(desk: Desk) -> dict[str, Any]:
+    """Return the house's ladders as an incident keeps them."""
+    return {name: ladder.model_dump(mode="json") for name, ladder in desk.ladders.items()}
+
+
+def ladders_of(incident: Any, desk: Desk) -> dict[str, Ladder]:
+    """Return the ladders the incident was opened with."""
+    kept: Mapping[str, Any] = incident.ladder or {}
+    return {name: Ladder.model_validate(raw) for name, raw in kept.items()} or desk.ladders
+
+
+def plan_steps(tx: Tx, desk: Desk, ref: str, *, now: datetime) -> None:
+    """Bring the reminders of every obligation into line with its clock.
+
+    An obligation whose reach is not known shares one clock with all others like it, ending with the
+    soonest of them: the reminder is to answer the questions, not to tell ninety authorities.
+    """
+    incident = tx.incidents.get(ref)
+    ladders = ladders_of(incident, desk)
+    rows = tx.obligations.list(ref)
+    open_reach: list[datetime] = []
+    for row in rows:
+        end = row.due_at or row.provisional_due_at or row.target_at
+        live = (
+            incident.state == "open" and row.standing == "live" and row.met_at is None
+            and effective_status(row.status, row.decided) != "not-owed"
+        )
+        if live and end is not None and row.reach == "unknown" and row.decided is None:
+            open_reach.append(end)
+            live = False
+        _plan_one(
+            tx, ref, row.oid, ladder_for(ladders, (row.addressee_kind,)), end if live else None,
+            started_at=_started(row), now=now, opened_at=incident.opened_at,
+            provisional=row.due_at is None, name=row.addressee_name,
+        )
+    _plan_one(
+        tx, ref, QUESTIONS, ladders["default"], min(open_reach, default=None), started_at=None, now=now,
+        opened_at=incident.opened_at, provisional=True,
+        name=f"{len(open_reach)} duties whose reach is not known: answer the questions",
+    )
+
+
+def _started(row: Any) -> datetime | None:
+    clock = (row.detail or {}).get("clock") or {}
+    text = clock.get("started_at")
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+
+
+def _plan_one(
+    tx: Tx, ref: str, oid: str, ladder: Ladder, end: datetime | None, *, started_at: datetime | None,
+    now: datetime, opened_at: datetime, provisional: bool, name: str,
+) -> None:
+    incident = tx.incidents.get(ref)
+    planned = tx.steps.plan_of(incident.id, oid)
+    if planned is not None and end is not None and planned.end_at == end and planned.live:
+        return
+    if planned is not None and planned.live:
+        tx.steps.cancel(incident.id, oid, planned.version + 1)
+    if end is None:
+        return
+    version = planned.version + 1 if planned else 1
+    start = min(started_at or opened_at, end - timedelta(seconds=1))
+    steps = steps_for(ladder, start_at=start, end_at=end, planned_at=now, provisional=provisional)
+    detail = {"end_at": end.isoformat(), "addressee": name}
+    tx.steps.plan(incident.id, oid, version, [(s.name, s.due_at, {**s.detail, **detail}) for s in steps])

@@ -1,0 +1,135 @@
+"""The connected parts every verb works with, handed in by `wiring`; and who is acting."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Protocol
+
+from incident_flows.core.escalation import Ladder
+from incident_flows.core.facts import Facts
+from incident_flows.core.lifecycle import ROLES, Actor
+from incident_flows.errors import InputError, NotFoundError, PermissionDeniedError
+from incident_flows.knowledge.files import Document, read_yaml
+from incident_flows.knowledge.library import Library
+from incident_flows.storage.database import Database, Tx
+from incident_flows.storage.vault import Vault
+from notifications import Channel
+
+LEASE = timedelta(seconds=60)  # how long a claim holds before its holder counts as dead
+FRESH_DAYS = 180  # how long a checked route may be used without a person confirming it
+
+
+class Pager(Protocol):
+    """Calls the team; tries every path and says which worked."""
+
+    def page(self, title: str, body: str) -> list[tuple[str, bool]]: ...
+
+
+@dataclass
+class Desk:
+    """Database, knowledge, vault, channel and pager of one installation.
+
+    Attributes:
+        channel: How mail leaves: SendGrid, SMTP, or the outbox.
+        pager: How the team is called; None if no path is set up.
+        sender: `Name <mailbox>` of the notices; None if not set.
+    """
+
+    database: Database
+    library: Library
+    vault: Vault
+    channel: Channel
+    pager: Pager | None = None
+    sender: str | None = None
+    owner: str = field(default_factory=lambda: f"{getpass.getuser()}")
+    on_step: Callable[[str], None] | None = None  # where a test or the chaos harness may cut in
+
+    @cached_property
+    def ladders(self) -> dict[str, Ladder]:
+        """Reminder ladders by kind of addressee."""
+        data = read_yaml(self.library.root / "policies" / "escalation.yaml").data
+        return {name: Ladder.model_validate(ladder) for name, ladder in data["ladders"].items()}
+
+    def reached(self, point: str) -> None:
+        """Mark a point at which a crash would be worst; does nothing in ordinary life."""
+        if self.on_step is not None:
+            self.on_step(point)
+
+
+def acting(desk: Desk, name: str, *, now: datetime, create: bool = False) -> Actor:
+    """Return the account called `name`.
+
+    Args:
+        create: Whether to create it with every role when there is none: the operating-system user, on first use.
+
+    Raises:
+        NotFoundError: No such account.
+        PermissionDeniedError: The account is disabled.
+    """
+    with desk.database.read() as tx:
+        row = _account(tx, name)
+    if row is None:
+        if not create:
+            raise NotFoundError(
+                f"there is no account {name!r}; `breach account add {name} --role handler` creates it"
+            )
+        with desk.database.write() as tx:
+            row = tx.accounts.ensure(name, list(ROLES), now)
+            tx.journal.write(
+                at=now, actor=name, act="account-created", incident_ref=None, subject=name,
+                payload={"roles": list(ROLES), "because": "first use by the operating-system user"},
+                lawbook_sha256=None,
+            )
+    if row.disabled:
+        raise PermissionDeniedError(f"the account {name!r} is disabled")
+    return Actor(row.name, row.person, frozenset(row.roles))
+
+
+def _account(tx: Tx, name: str) -> Any | None:
+    try:
+        return tx.accounts.get(name)
+    except NotFoundError:
+        return None
+
+
+def add_account(
+    desk: Desk, name: str, *, roles: list[str], person: str | None, actor: Actor, now: datetime
+) -> Mapping[str, Any]:
+    """Add an account; `person` tells two accounts of one natural person apart from two people."""
+    actor.require("accounts")
+    wrong = sorted(set(roles) - set(ROLES))
+    if wrong or not roles:
+        raise InputError(f"role {', '.join(wrong) or '(none)'}: choose among {', '.join(ROLES)}")
+    with desk.database.write() as tx:
+        row = tx.accounts.add(name=name, person=person or name, roles=roles, at=now)
+        tx.journal.write(
+            at=now, actor=actor.name, act="account-created", incident_ref=None, subject=name,
+            payload={"roles": roles, "person": person or name}, lawbook_sha256=None,
+        )
+    return {"name": row.name, "person": row.person, "roles": list(row.roles)}
+
+
+def facts_of(desk: Desk, stored: Mapping[str, Any]) -> Facts:
+    """Return facts as stored, validated again."""
+    return Facts.model_validate(dict(stored))
+
+
+def checked_facts(desk: Desk, data: Mapping[str, Any], *, name: str) -> Facts:
+    """Return facts from plain data, checked against models and lawbook; all faults at once."""
+    from incident_flows.knowledge.facts_files import facts_from
+
+    return facts_from(Document(name, dict(data)), lawbook=desk.library.lawbook, profiles=desk.library.profiles)
+
+
+def write_journal(
+    tx: Tx, desk: Desk, *, at: datetime, actor: str, act: str, ref: str | None, subject: str, payload: Mapping[str, Any]
+) -> None:
+    """Append one sealed entry, naming the lawbook in force at the desk."""
+    tx.journal.write(
+        at=at, actor=actor, act=act, incident_ref=ref, subject=subject, payload=dict(payload),
+        lawbook_sha256=desk.library.lawbook.sha256,
+    )

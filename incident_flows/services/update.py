@@ -1,0 +1,80 @@
+"""Adds or corrects facts; the old ones stay in the record, and everything derived follows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from incident_flows.core.assessment import Assessment
+from incident_flows.core.facts import Facts
+from incident_flows.core.lifecycle import Actor
+from incident_flows.errors import IllegalTransitionError
+from incident_flows.knowledge.facts_files import dumped, merged
+from incident_flows.services.assess import reassess
+from incident_flows.services.desk import Desk, checked_facts, write_journal
+from incident_flows.storage.database import Tx
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What a change of facts did: the new version, and the answer; None where nothing changed."""
+
+    ref: str
+    version: int
+    changed: tuple[str, ...]
+    assessment: Assessment | None
+
+
+def change_facts(
+    desk: Desk, ref: str, change: Mapping[str, Any], *, actor: Actor, now: datetime, source: str,
+    learned_at: datetime | None = None,
+) -> Updated:
+    """Lay `change` over the incident's facts; null makes a fact unknown again.
+
+    Args:
+        change: A facts-file fragment; nested keys are laid over each other.
+        learned_at: When it became known, if earlier than it is recorded.
+
+    Raises:
+        InputError: The facts would not hold together; nothing is stored.
+    """
+    actor.require("update")
+    with desk.database.write() as tx:
+        return store_change(tx, desk, ref, change, actor=actor.name, now=now, source=source, learned_at=learned_at)
+
+
+def store_change(
+    tx: Tx, desk: Desk, ref: str, change: Mapping[str, Any], *, actor: str, now: datetime, source: str,
+    learned_at: datetime | None = None,
+) -> Updated:
+    """The same within a transaction; the ledger uses it to record what was sent as a fact."""
+    incident = tx.incidents.lock(ref)
+    if incident.state == "closed":
+        raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
+    stored = tx.incidents.facts(ref)
+    new = merged(stored.facts, change)
+    facts: Facts = checked_facts(desk, new, name=source)
+    kept = dumped(facts)
+    if kept == stored.facts:
+        return Updated(ref, stored.version, (), None)
+    version = tx.incidents.add_facts(
+        ref, facts=kept, change=dict(change), learned_at=learned_at or now, recorded_at=now, by=actor, source=source
+    )
+    changed = tuple(sorted(_paths(stored.facts, kept)))
+    write_journal(
+        tx, desk, at=now, actor=actor, act="facts-changed", ref=ref, subject=f"facts {version}",
+        payload={"version": version, "paths": list(changed), "source": source},
+    )
+    return Updated(ref, version, changed, reassess(tx, desk, ref, actor=actor, now=now))
+
+
+def _paths(old: Any, new: Any, prefix: str = "") -> set[str]:
+    """Return the dotted paths at which two facts differ; values stay out of the journal."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        found: set[str] = set()
+        for key in {*old, *new}:
+            found |= _paths(old.get(key), new.get(key), f"{prefix}.{key}" if prefix else str(key))
+        return found
+    return set() if old == new else {prefix}

@@ -1,0 +1,135 @@
+"""BREACH_* environment variables, typed. Read at the edge only; secrets never leave in text or repr."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import getpass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from incident_flows.errors import InputError
+
+KNOWN = (
+    "BREACH_HOME", "BREACH_DATABASE_URL", "BREACH_SENDGRID_URL", "BREACH_SMTP_URL", "BREACH_PAGING",
+    "BREACH_MASTER_KEY", "BREACH_SENDGRID_WEBHOOK_KEYS", "BREACH_ACTOR", "BREACH_SENDER", "BREACH_PLAYBOOKS",
+    "BREACH_PORT", "BREACH_PREFECT_PORT", "BREACH_HEARTBEAT_URL",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        home: Folder of database, outbox, keys, and the engine's own Prefect.
+        database_url: SQLAlchemy URL; may hold a password, so it is never shown.
+        sender: The address notices come from, `Name <mailbox>`.
+        prefect_api_url: A Prefect server to use instead of starting one.
+    """
+
+    home: Path
+    database_url: str = field(repr=False)
+    sendgrid_api_key: str | None = field(default=None, repr=False)
+    sendgrid_url: str = "https://api.sendgrid.com"
+    smtp_url: str | None = field(default=None, repr=False)
+    paging: tuple[str, ...] = field(default=(), repr=False)
+    master_key: bytes | None = field(default=None, repr=False)
+    actor: str = ""
+    sender: str | None = None
+    playbooks: Path | None = None
+    port: int = 4280
+    prefect_port: int = 4290
+    prefect_api_url: str | None = None
+    heartbeat_url: str | None = field(default=None, repr=False)
+
+    @property
+    def outbox(self) -> Path:
+        """Folder of .eml files for notices while no mail provider is set up."""
+        return self.home / "outbox"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of compiled lawbooks."""
+        return self.home / "cache"
+
+    @property
+    def key_file(self) -> Path:
+        """The master key, where BREACH_MASTER_KEY does not give it."""
+        return self.home / "keys" / "master.key"
+
+    @property
+    def organisations(self) -> Path:
+        """Folder of this installation's own organisation profiles."""
+        return self.home / "organisations"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings of the environment.
+
+        Raises:
+            InputError: A variable cannot be used; the message names it and never shows a secret.
+        """
+        env = os.environ if environ is None else environ
+        home = Path(env["BREACH_HOME"]).expanduser() if env.get("BREACH_HOME") else _default_home()
+        unknown = sorted(name for name in env if name.startswith("BREACH_") and name not in KNOWN)
+        if unknown:
+            raise InputError(f"{', '.join(unknown)}: no setting of that name; known: {', '.join(KNOWN)}")
+        return cls(
+            home=home,
+            database_url=_psycopg(env.get("BREACH_DATABASE_URL")) or f"sqlite:///{home / 'breach.db'}",
+            sendgrid_api_key=env.get("SENDGRID_API_KEY") or None,
+            sendgrid_url=env.get("BREACH_SENDGRID_URL") or "https://api.sendgrid.com",
+            smtp_url=env.get("BREACH_SMTP_URL") or None,
+            paging=tuple(env.get("BREACH_PAGING", "").split()),
+            master_key=_key(env.get("BREACH_MASTER_KEY")),
+            actor=env.get("BREACH_ACTOR") or _operating_system_user(),
+            sender=env.get("BREACH_SENDER") or None,
+            playbooks=Path(env["BREACH_PLAYBOOKS"]) if env.get("BREACH_PLAYBOOKS") else None,
+            port=_port(env, "BREACH_PORT", 4280),
+            prefect_port=_port(env, "BREACH_PREFECT_PORT", 4290),
+            prefect_api_url=env.get("PREFECT_API_URL") or None,
+            heartbeat_url=env.get("BREACH_HEARTBEAT_URL") or None,
+        )
+
+
+def _default_home() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("breach", appauthor=False)
+
+
+def _operating_system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
+
+
+def _psycopg(url: str | None) -> str | None:
+    """Let `postgresql://` mean the driver that is installed."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1) if url else None
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    if not text.isdigit() or not 0 <= int(text) < 65536:
+        raise InputError(f"{name}: {text!r} is no port; write a number from 1 to 65535")
+    return int(text)
+
+
+def _key(text: str | None) -> bytes | None:
+    if not text:
+        return None
+    for decode in (bytes.fromhex, lambda value: base64.b64decode(value, validate=True)):
+        try:
+            key = decode(text)
+        except (ValueError, binascii.Error):
+            continue
+        if len(key) == 32:
+            return key
+    raise InputError("BREACH_MASTER_KEY: is no 32-byte key; write 64 hexadecimal digits (`openssl rand -hex 32`)")
