@@ -327,7 +327,7 @@ def _corresponding(day: date, months: int) -> tuple[date, bool]:
 
 
 def _with_two_working_days(asked: _Asked, event_on: date, last: date) -> date:
-    """Return the last day moved off closed days, then until a period of two days or more holds two open ones."""
+    """Return the last day moved off closed days; periods of two days or more then hold two open ones."""
     last = asked.days.first_from(last)
     if asked.period.value < 2 and asked.period.unit in ("calendar-days", "business-days"):
         return last
