@@ -1,0 +1,196 @@
+"""Renders notices from facts and templates, and lists every field that is still empty."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from incident_flows.core.facts import Facts
+from incident_flows.core.law import Authority
+from incident_flows.core.lifecycle import Actor, effective_status
+from incident_flows.errors import IllegalTransitionError, NotFoundError
+from incident_flows.knowledge.notices import Notices, Rendered
+from incident_flows.services.desk import Desk, write_journal
+from incident_flows.storage.database import Tx
+
+OPEN_STATES = ("draft", "awaiting-approval", "approved")
+FALLBACK_LANGUAGE = "en"
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """One notice as it now stands.
+
+    Attributes:
+        notice: The stored row.
+        fresh: Whether this text is new; False if it had been drafted before, word for word.
+        fallback: Why it is not in the language wanted, if it is not.
+    """
+
+    notice: Any
+    fresh: bool
+    fallback: str | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An obligation for which nothing can be drafted, and why."""
+
+    oid: str
+    because: str
+
+
+def text_sha256(subject: str, text: str, html: str | None) -> str:
+    """Return the hash approvals are given for: subject, plain text and HTML, nothing else."""
+    exact = json.dumps([subject, text, html], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(exact.encode()).hexdigest()
+
+
+def draft(
+    desk: Desk, ref: str, oid: str | None, *, actor: Actor, now: datetime, language: str | None = None,
+    phased: bool = False,
+) -> tuple[list[Drafted], list[Skipped]]:
+    """Draft the notice of one obligation, or of every one that is still to be met.
+
+    Args:
+        language: Instead of the addressee's own.
+        phased: Write *not yet known, to follow* where a fact is missing, as phased notices may.
+    """
+    actor.require("draft")
+    notices = Notices(desk.library.root)
+    with desk.database.write() as tx:
+        incident = tx.incidents.lock(ref)
+        if incident.state == "closed":
+            raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
+        facts = Facts.model_validate(tx.incidents.facts(ref).facts)
+        rows = _wanted(tx, ref, oid)
+        drafted: list[Drafted] = []
+        skipped: list[Skipped] = []
+        for row in rows:
+            why_not = _cannot(row, asked=oid is not None)
+            if why_not:
+                skipped.append(Skipped(row.oid, why_not))
+                continue
+            for wanted in _languages(tx, desk, incident.id, row, facts, language):
+                drafted.append(
+                    _one(tx, desk, notices, ref, row, facts, wanted, actor=actor, now=now, phased=phased)
+                )
+    return drafted, skipped
+
+
+def _wanted(tx: Tx, ref: str, oid: str | None) -> list[Any]:
+    rows = tx.obligations.list(ref)
+    if oid is None:
+        return [row for row in rows if row.addressee_kind != "record"]
+    found = [row for row in rows if row.oid == oid or row.duty == oid]
+    if not found:
+        known = ", ".join(row.oid for row in rows if row.status != "not-owed")[:400]
+        raise NotFoundError(f"{ref} has no obligation {oid!r}; it has {known}")
+    return found
+
+
+def _cannot(row: Any, *, asked: bool) -> str | None:
+    if row.standing != "live":
+        return "the present facts no longer give rise to it"
+    if row.met_at is not None:
+        return f"met by {row.met_by}"
+    if effective_status(row.status, row.decided) == "not-owed":
+        return "not owed"
+    if row.addressee_kind == "authority" and row.addressee_id is None:
+        missing = ", ".join((row.detail or {}).get("missing", []))
+        return f"the authority is not known yet: answer {missing}"
+    if row.reach == "unknown" and row.decided is None and not asked:
+        return "it is not known whether this law applies: answer the questions first"
+    return None
+
+
+def _languages(
+    tx: Tx, desk: Desk, incident_id: int, row: Any, facts: Facts, language: str | None
+) -> list[str]:
+    if language is not None:
+        return [language]
+    if row.addressee_kind == "authority":
+        return list(desk.library.lawbook.authorities[row.addressee_id].languages[:1])
+    if row.addressee_kind == "people":
+        return people_languages(tx, desk, incident_id, facts)
+    return list(facts.organisation.languages[:1]) or [FALLBACK_LANGUAGE]
+
+
+def people_languages(tx: Tx, desk: Desk, incident_id: int, facts: Facts) -> list[str]:
+    """Return the languages letters are needed in: the recipients' own, else those of where they live."""
+    known = set(Notices(desk.library.root).languages("people"))
+    wanted = {chosen(language, place, known, desk) for language, place in tx.people.languages(incident_id)}
+    if not wanted:
+        wanted = {chosen(None, place, known, desk) for place in facts.people.by_place or {}}
+    return sorted(wanted) or [FALLBACK_LANGUAGE]
+
+
+def chosen(language: str | None, place: str | None, known: Iterable[str], desk: Desk) -> str:
+    """Return the language a person is written to in: their own, else their place's, else English."""
+    known = set(known)
+    candidates = [language] if language else []
+    if not language and place:
+        candidates = [
+            spoken
+            for authority in desk.library.lawbook.authorities.values()
+            if authority.place == place.split("-")[0] and authority.scope == "general"
+            for spoken in authority.languages[:1]
+        ]
+    return next((spoken for spoken in candidates if spoken in known), FALLBACK_LANGUAGE)
+
+
+def _one(
+    tx: Tx, desk: Desk, notices: Notices, ref: str, row: Any, facts: Facts, wanted: str, *, actor: Actor,
+    now: datetime, phased: bool,
+) -> Drafted:
+    known = notices.languages(row.addressee_kind)
+    language = wanted if wanted in known else FALLBACK_LANGUAGE
+    fallback = None if language == wanted else f"no template in {wanted!r}: written in English, to be translated"
+    authority: Authority | None = desk.library.lawbook.authorities.get(row.addressee_id or "")
+    rendered: Rendered = notices.render(
+        row.addressee_kind, language, facts=facts, obligation=row.detail, authority=authority,
+        incident_ref=ref, on=now.date(), phased=phased,
+    )
+    sha256 = text_sha256(rendered.subject, rendered.text, rendered.html)
+    older = None
+    for notice in tx.notices.list(ref):
+        if notice.oid == row.oid and notice.language == language and notice.state in OPEN_STATES:
+            if notice.sha256 == sha256:
+                return Drafted(notice, False, fallback)
+            older = notice
+    if older is not None:
+        tx.notices.move(older.id, older.state, "withdrawn")
+    required = [item.to_json() for item in rendered.missing]
+    stops = any(item.required for item in rendered.missing)
+    notice = tx.notices.add(
+        ref, oid=row.oid, kind=row.addressee_kind, phase="initial", language=language,
+        state="draft" if stops else "awaiting-approval", subject=rendered.subject, text=rendered.text,
+        html=rendered.html, sha256=sha256, missing=required, drafted_by=actor.name, drafted_at=now,
+        route=_route(authority, row, facts), supersedes=older.ref if older else None, created_at=now,
+    )
+    write_journal(
+        tx, desk, at=now, actor=actor.name, act="drafted", ref=ref, subject=notice.ref,
+        payload={
+            "obligation": row.oid, "sha256": sha256, "language": language, "state": notice.state,
+            "missing": [item.field for item in rendered.missing], "supersedes": older.ref if older else None,
+            "fallback": fallback, "phased": phased,
+        },
+    )
+    return Drafted(notice, True, fallback)
+
+
+def _route(authority: Authority | None, row: Any, facts: Facts) -> dict[str, Any]:
+    """Return how the notice may leave: the authority's route, or the controller's contact; never a placeholder."""
+    if authority is not None:
+        return authority.route.model_dump(mode="json", exclude_none=True)
+    if row.addressee_kind == "controller":
+        for partner in facts.organisation.controllers or ():
+            if partner.id == row.addressee_id and partner.contact and not partner.contact.placeholder:
+                return {"kind": "email", "text": "the contract's contact", "email": partner.contact.email}
+    if row.addressee_kind == "people":
+        return {"kind": "people", "text": "one letter each to the recipients of this incident"}
+    return {"kind": "unknown", "text": "no route is known: tell them by other means and record it with --filed-as"}

@@ -1,0 +1,332 @@
+"""Brings an approved notice to its addressee, once, and keeps the receipt; or records how it was filed.
+
+Every send is an intent first: planned in the ledger with its sealed address, claimed before the act,
+recorded after it. A claim that is never recorded is in doubt, and only evidence or a person resolves it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from incident_flows.core.lifecycle import Actor, all_done, check_notice_move
+from incident_flows.errors import IllegalTransitionError, InputError, NotApprovedError
+from incident_flows.services.assess import plan_steps
+from incident_flows.services.desk import FRESH_DAYS, LEASE, Desk, write_journal
+from incident_flows.services.draft import text_sha256
+from incident_flows.services.update import store_change
+from incident_flows.storage.database import Tx
+from notifications import (
+    Address,
+    Message,
+    NotificationError,
+    OutcomeUnknownError,
+    PermanentError,
+    TransientError,
+)
+
+MAX_ATTEMPTS = 20
+RETRY = timedelta(minutes=1)
+UNSET_SENDER = "Sender not set <sender-not-set@breach.example>"
+
+
+@dataclass
+class Sent:
+    """What notifying did for one notice.
+
+    Attributes:
+        state: The notice's state afterwards.
+        counts: Deliveries by state.
+        form: For a portal: what to copy there, field by field.
+        next: What a person has to do now, if anything.
+    """
+
+    notice: str
+    state: str
+    counts: dict[str, int] = field(default_factory=dict)
+    form: str | None = None
+    next: str | None = None
+
+
+def notify(
+    desk: Desk, ref: str, notice_ref: str | None, *, actor: Actor, now: datetime, filed_as: str | None = None,
+    to: str | None = None,
+) -> list[Sent]:
+    """Send what is approved, or record a filing.
+
+    Args:
+        notice_ref: One notice; None for all that are approved.
+        filed_as: The addressee's reference, for a notice a person filed or delivered by other means.
+        to: An e-mail route a person confirms for an authority whose own is not freshly checked.
+    """
+    actor.require("notify")
+    with desk.database.read() as tx:
+        tx.incidents.get(ref)
+        if notice_ref is None:
+            notices = [one for one in tx.notices.list(ref) if one.state in ("approved", "sending", "failed")]
+        else:
+            notices = [tx.notices.get(ref, notice_ref)]
+    if filed_as is not None:
+        if notice_ref is None:
+            raise InputError("--filed-as: name the notice that was filed, such as N-0001")
+        return [record_filing(desk, ref, notice_ref, filed_as, actor=actor, now=now)]
+    if not notices:
+        raise IllegalTransitionError(f"{ref}: nothing is approved; `breach draft {ref}`, then `breach approve {ref} NOTICE`")
+    return [_send(desk, ref, one, actor=actor, now=now, to=to) for one in notices]
+
+
+def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to: str | None) -> Sent:
+    if notice.state in ("sent", "filed"):
+        return Sent(notice.ref, notice.state, next="nothing: it is done already")
+    if notice.state not in ("approved", "sending", "failed"):
+        raise NotApprovedError(f"{notice.ref} is {notice.state}, so nothing is sent; it must be approved first")
+    if text_sha256(notice.subject, notice.text, notice.html) != notice.sha256:
+        raise NotApprovedError(f"{notice.ref}: its text is not the one that was approved; draft and approve it anew")
+    if notice.kind == "people":
+        from incident_flows.services.broadcast import broadcast
+
+        return broadcast(desk, ref, notice, actor=actor, now=now)
+    address = _route_address(notice, to, on=now.date())
+    if address is None:
+        return Sent(
+            notice.ref, notice.state, form=notice.text,
+            next=f"file it ({notice.route.get('text', 'no route known')}"
+                 f"{'; ' + notice.route['url'] if notice.route.get('url') else ''}), then "
+                 f"`breach notify {ref} {notice.ref} --filed-as REFERENCE`",
+        )
+    with desk.database.write() as tx:
+        incident = tx.incidents.lock(ref)
+        fresh = tx.notices.get(ref, notice.ref)
+        check_notice_move(notice.ref, fresh.state, "sending") if fresh.state != "sending" else None
+        key = delivery_key(desk, ref, notice, "addressee")
+        sealed = desk.vault.seal(incident.wrapped_key, ref, f"delivery:{key}", json.dumps({"to": address}).encode())
+        tx.deliveries.plan(notice.id, [{"key": key, "channel": desk.channel.name, "sealed": sealed}])
+        if fresh.state != "sending":
+            tx.notices.move(notice.id, fresh.state, "sending")
+        write_journal(
+            tx, desk, at=now, actor=actor.name, act="sending", ref=ref, subject=notice.ref,
+            payload={"sha256": notice.sha256, "channel": desk.channel.name, "route_confirmed_by": actor.name if to else None},
+        )
+        desk.reached("notify:planned")
+    work_off(desk, notice.id, now=now)
+    return settle(desk, ref, notice.ref, actor=actor.name, now=now)
+
+
+def _route_address(notice: Any, to: str | None, *, on: date) -> str | None:
+    route: Mapping[str, Any] = notice.route or {}
+    if to is not None:
+        return Address(to).email
+    if route.get("kind") != "email" or not route.get("email"):
+        return None
+    if notice.kind == "authority":
+        checked = route.get("checked_on")
+        if not checked or (on - date.fromisoformat(checked)).days > FRESH_DAYS:
+            return None
+    return str(route["email"])
+
+
+def delivery_key(desk: Desk, ref: str, notice: Any, reader: str) -> str:
+    """Return the ledger's key: the same text to the same reader the same way is one delivery, for ever."""
+    way = "outbox" if desk.channel.name == "outbox" else "mail"
+    return f"{ref}/{notice.ref}/{notice.sha256[:16]}/{reader}/{way}"
+
+
+def work_off(desk: Desk, notice_id: int | None, *, now: datetime, limit: int = 50) -> int:
+    """Send what is planned, `limit` at a time, until nothing is left that may be tried now.
+
+    Each is claimed in a transaction of its own before the act and recorded after it.
+    """
+    done = 0
+    while True:
+        with desk.database.write() as tx:
+            claimed = tx.deliveries.claim(notice_id, desk.owner, now, LEASE, limit)
+        if not claimed:
+            return done
+        desk.reached("notify:claimed")
+        for row in claimed:
+            _deliver(desk, row, now=now)
+            done += 1
+
+
+def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
+    with desk.database.read() as tx:
+        notice = tx.notices.by_id(row.notice_id)
+        incident = tx.incidents.get(notice.incident_ref)
+        recipient = tx.people.get(row.recipient_id) if row.recipient_id is not None else None
+    outcome: dict[str, Any]
+    try:
+        if recipient is not None:
+            opened = desk.vault.open_(incident.wrapped_key, incident.ref, "recipient", recipient.sealed)
+            email = json.loads(opened)["email"]
+        else:
+            opened = desk.vault.open_(incident.wrapped_key, incident.ref, f"delivery:{row.key}", row.sealed)
+            email = json.loads(opened)["to"]
+        message = Message(
+            to=Address(email), sender=_sender(desk), subject=notice.subject, text=notice.text, html=notice.html,
+            key=row.key, headers={"X-Breach-Notice": notice.sha256},
+        )
+        receipt = desk.channel.send(message, now=now)
+        desk.reached("notify:accepted")
+        outcome = {
+            "state": receipt.state, "provider_id": receipt.provider_id, "bytes_sha256": receipt.sha256,
+            "receipt": {"channel": receipt.channel, "accepted_at": receipt.accepted_at.isoformat(), **receipt.detail},
+        }
+    except TransientError as error:
+        wait = timedelta(seconds=error.retry_after_seconds) if error.retry_after_seconds else RETRY
+        again = row.attempts < MAX_ATTEMPTS
+        outcome = {
+            "state": "planned" if again else "failed", "error_kind": "not accepted, may be tried again",
+            "retry_at": now + wait if again else None, "receipt": _error(error),
+        }
+    except OutcomeUnknownError as error:
+        outcome = {"state": "in-doubt", "error_kind": "no answer after the message left", "receipt": _error(error)}
+    except PermanentError as error:
+        outcome = {"state": "failed", "error_kind": "refused", "receipt": _error(error)}
+    with desk.database.write() as tx:
+        tx.deliveries.record(row.id, owner=desk.owner, at=now, **outcome)
+    desk.reached("notify:recorded")
+
+
+def _error(error: NotificationError) -> dict[str, Any]:
+    return {"error": str(error), "status": error.status}
+
+
+def _sender(desk: Desk) -> Address:
+    text = desk.sender
+    if text is None:
+        if desk.channel.name not in ("outbox", "memory"):
+            raise PermanentError("BREACH_SENDER is not set: write `Name <mailbox>` the notices come from")
+        text = UNSET_SENDER
+    name, _, rest = text.partition("<")
+    return Address(rest.rstrip("> ").strip(), name.strip() or None) if rest else Address(text.strip())
+
+
+def settle(desk: Desk, ref: str, notice_ref: str, *, actor: str, now: datetime) -> Sent:
+    """Bring a notice's state into line with its deliveries; meet its obligation once everybody is told."""
+    with desk.database.write() as tx:
+        tx.incidents.lock(ref)
+        notice = tx.notices.get(ref, notice_ref)
+        counts = tx.deliveries.counts_of(notice.id)
+        if notice.state not in ("sending", "in-doubt"):
+            return Sent(notice_ref, notice.state, counts)
+        new = _state_from(counts)
+        if new != notice.state:
+            fields = {"sent_at": now} if new == "sent" else {}
+            notice = tx.notices.move(notice.id, notice.state, new, **fields)
+            write_journal(
+                tx, desk, at=now, actor=actor, act=f"notice-{new}", ref=ref, subject=notice_ref,
+                payload={"deliveries": counts, "sha256": notice.sha256},
+            )
+        if new == "sent":
+            _told(tx, desk, ref, notice, by=notice_ref, actor=actor, now=now)
+        desk.reached("notify:settled")
+    return Sent(notice_ref, new, counts, next=_next(ref, notice_ref, new, counts))
+
+
+def _state_from(counts: Mapping[str, int]) -> str:
+    present = {state for state, count in counts.items() if count}
+    if "in-doubt" in present:
+        return "in-doubt"
+    if not all_done(present):
+        return "sending"
+    if "sent" in present:
+        return "sent"
+    return "approved" if "delivered-to-outbox" in present else "failed"
+
+
+def _next(ref: str, notice_ref: str, state: str, counts: Mapping[str, int]) -> str | None:
+    if state == "approved":
+        return (
+            f"{counts.get('delivered-to-outbox', 0)} message(s) lie in the outbox and are not sent: no mail provider is "
+            f"set up. Once they are delivered: `breach notify {ref} {notice_ref} --filed-as REFERENCE`"
+        )
+    if state == "in-doubt":
+        return (
+            "whether it arrived is not known; look at the provider, then "
+            f"`breach notify {ref} {notice_ref} --in-doubt arrived|not-arrived --because TEXT`"
+        )
+    if state == "failed":
+        return f"refused: see `breach show {ref}`; after mending the cause, `breach notify {ref} {notice_ref}` tries again"
+    return "the next tick goes on with it" if state == "sending" else None
+
+
+def record_filing(
+    desk: Desk, ref: str, notice_ref: str, filed_as: str, *, actor: Actor, now: datetime
+) -> Sent:
+    """Record that a person filed or delivered an approved notice, under the addressee's reference."""
+    if not filed_as.strip():
+        raise InputError("--filed-as: write the reference you were given, or how and when it was delivered")
+    with desk.database.write() as tx:
+        tx.incidents.lock(ref)
+        notice = tx.notices.get(ref, notice_ref)
+        if notice.state == "filed" and notice.filed_as == filed_as:
+            return Sent(notice_ref, "filed", tx.deliveries.counts_of(notice.id))
+        check_notice_move(notice_ref, notice.state, "filed")
+        if notice.approved_by is None:
+            raise NotApprovedError(f"{notice_ref} was never approved; approve the text that was filed first")
+        notice = tx.notices.move(
+            notice.id, notice.state, "filed", filed_as=filed_as, filed_by=actor.name, filed_at=now
+        )
+        write_journal(
+            tx, desk, at=now, actor=actor.name, act="filed", ref=ref, subject=notice_ref,
+            payload={"filed_as": filed_as, "sha256": notice.sha256, "obligation": notice.oid},
+        )
+        _told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now)
+        counts = tx.deliveries.counts_of(notice.id)
+    return Sent(notice_ref, "filed", counts)
+
+
+def _told(tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now: datetime) -> None:
+    """Meet the obligation and record the telling as a fact, so that clocks waiting for it start."""
+    siblings = [
+        one for one in tx.notices.list(ref)
+        if one.oid == notice.oid and one.id != notice.id and one.state not in ("withdrawn", "sent", "filed")
+    ]
+    if notice.kind == "people" and siblings:
+        return  # letters in other languages are still to go
+    row = tx.obligations.get(ref, notice.oid)
+    if row.met_at is None:
+        tx.obligations.meet(ref, notice.oid, at=now, by=by)
+    moments: dict[str, Any] = {
+        "submitted_at": {notice.oid: now.isoformat()},
+        "submitted_complete": {notice.oid: not notice.missing},
+    }
+    if notice.kind == "authority" and row.addressee_id:
+        moments["authority_told_at"] = {row.addressee_id: now.isoformat()}
+    known = tx.incidents.facts(ref).facts.get("moments", {})
+    if notice.kind == "people" and "people_told_at" not in known:
+        moments["people_told_at"] = now.isoformat()
+    updated = store_change(
+        tx, desk, ref, {"moments": moments}, actor=actor, now=now, source=f"ledger: {notice.ref}"
+    )
+    if updated.assessment is None:
+        plan_steps(tx, desk, ref, now=now)
+
+
+def resolve_doubt(
+    desk: Desk, ref: str, notice_ref: str, outcome: str, *, because: str, actor: Actor, now: datetime
+) -> Sent:
+    """A person says, on evidence, whether what was in doubt arrived; only then may it be sent again."""
+    actor.require("notify")
+    if outcome not in ("arrived", "not-arrived"):
+        raise InputError(f"--in-doubt: {outcome!r} is no answer; write arrived or not-arrived")
+    if not because.strip():
+        raise InputError("--because: say on what evidence")
+    with desk.database.write() as tx:
+        tx.incidents.lock(ref)
+        notice = tx.notices.get(ref, notice_ref)
+        rows = tx.deliveries.in_doubt(notice_id=notice.id)
+        if not rows:
+            raise IllegalTransitionError(f"{notice_ref}: nothing of it is in doubt")
+        for row in rows:
+            tx.deliveries.resolve(row.id, "sent" if outcome == "arrived" else "planned", by=actor.name, at=now)
+        write_journal(
+            tx, desk, at=now, actor=actor.name, act="doubt-resolved", ref=ref, subject=notice_ref,
+            payload={"outcome": outcome, "because": because, "deliveries": len(rows)},
+        )
+        if outcome == "not-arrived" and notice.state == "in-doubt":
+            tx.notices.move(notice.id, "in-doubt", "sending")
+    return settle(desk, ref, notice_ref, actor=actor.name, now=now)
