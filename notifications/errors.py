@@ -75,6 +75,10 @@ class InvalidMessageError(PermanentError, ValueError):
         self.field = field
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[InvalidMessageError], tuple[str, str]]:
+        """Let the error cross to another process, which rebuilds it from its arguments."""
+        return type(self), (self.field, self.reason)
+
 
 class OutcomeUnknownError(NotificationError):
     """The message left us whole, and no answer tells whether it was accepted.

@@ -201,7 +201,7 @@ def _body(message: Message) -> bytes:
 def _mailbox(address: Address) -> str:
     if address.name is None:
         return address.email
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ]{0,50}", address.name):
+    if len(address.name) <= 50 and re.fullmatch(r"[A-Za-z0-9]+( [A-Za-z0-9]+)*", address.name):
         return f"{address.name} <{address.email}>"
     return f"{_encoded_words(address.name)}\r\n <{address.email}>"
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import NamedTuple
 
 from notifications.errors import PermanentError
 
 
-@dataclass(frozen=True, slots=True)
-class PageAttempt:
+class PageAttempt(NamedTuple):
     """What became of one path.
 
     Attributes:
@@ -76,11 +78,21 @@ def _notify(url: str, title: str, body: str) -> bool:
     Apprise turns failures of a service, whatever they are, into False.
     """
     with _quiet():
-        import apprise  # here, because it takes long and few programs page
-
-        service = apprise.Apprise()
+        service = _apprise().Apprise()
         # add() is False for an address without a service. Text: apprise would otherwise guess the format.
         return bool(service.add(url) and service.notify(body=body, title=title, body_format="text"))
+
+
+@cache
+def _apprise() -> ModuleType:
+    """Import apprise with its services: only when paging, because it takes long and few programs page."""
+    with warnings.catch_warnings():
+        # Its services import the deprecated imghdr, on the first use of any of them (1.13.1 on Python 3.11).
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
+
+        apprise.Apprise.instantiate("json://localhost")
+    return apprise
 
 
 class _SecretsStayHere(logging.Filter):

@@ -8,6 +8,7 @@ here retries, follows a redirect, or lets a text of the other side into an error
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -37,11 +38,12 @@ def checked_url(url: str, *, channel: str) -> str:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         parsed = httpx.URL()
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    host = parsed.raw_host.decode("ascii")
+    if parsed.scheme not in {"http", "https"} or not re.fullmatch(r"[A-Za-z0-9._:-]+", host):
         raise PermanentError(f"{channel}: the address is not an https:// URL", channel=channel)
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise PermanentError(f"{channel}: the URL must hold no password, query or fragment", channel=channel)
-    if parsed.scheme == "http" and not is_loopback(parsed.host):
+    if parsed.scheme == "http" and not is_loopback(host):
         raise PermanentError(f"{channel}: plain http is for this machine only; use https", channel=channel)
     return str(parsed).rstrip("/")
 
