@@ -1,0 +1,58 @@
+"""Leases: who may do a thing alone, and until when; and marks, small values of this installation."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, or_, select
+from sqlmodel import col
+
+from incident_flows.storage.rows import Noun
+from incident_flows.storage.tables import LeaseRow, MarkRow
+
+
+class Leases(Noun):
+    """Leases and marks, found by name."""
+
+    def take(self, name: str, owner: str, now: datetime, ttl: timedelta) -> bool:
+        """Take or extend a lease; False while another owner holds it."""
+        upsert = self._upsert(LeaseRow).values(name=name, owner=owner, until=now + ttl)
+        return bool(
+            self._run(
+                upsert.on_conflict_do_update(
+                    index_elements=["name"],
+                    set_={"owner": upsert.excluded.owner, "until": upsert.excluded.until},
+                    where=or_(col(LeaseRow.owner) == owner, col(LeaseRow.until) <= now),
+                )
+            )
+        )
+
+    def release(self, name: str, owner: str) -> bool:
+        """Give a lease back; False if it is not this owner's any more."""
+        return bool(
+            self._run(delete(LeaseRow).where(col(LeaseRow.name) == name, col(LeaseRow.owner) == owner))
+        )
+
+    def holder(self, name: str, now: datetime) -> str | None:
+        """Return who holds a lease at `now`, if anybody."""
+        return self._session.scalar(
+            select(col(LeaseRow.owner)).where(col(LeaseRow.name) == name, col(LeaseRow.until) > now)
+        )
+
+    def put(self, name: str, value: Any) -> None:
+        """Store a mark: a value JSON can hold, replacing the one before."""
+        upsert = self._upsert(MarkRow).values(name=name, value=value)
+        self._run(
+            upsert.on_conflict_do_update(index_elements=["name"], set_={"value": upsert.excluded.value})
+        )
+
+    def put_once(self, name: str, value: Any) -> Any:
+        """Store a mark unless there is one, and return the one that stands: the first wins."""
+        self._insert_new(MarkRow, [{"name": name, "value": value}])
+        return self.get(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a mark, or `default`."""
+        found = self._one(select(MarkRow).where(col(MarkRow.name) == name))
+        return default if found is None else found.value

@@ -1,0 +1,218 @@
+"""Steps: reminders, escalations and planned sends, each a row with an instant that fires once.
+
+A tick claims what is due under a lease, acts, and records; a lapsed lease is claimed again, for a
+reminder may rather come late than never. The auditor's question is asked in other words on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, select, update
+from sqlmodel import col
+
+from incident_flows.errors import IllegalTransitionError, NotFoundError
+from incident_flows.storage.rows import Noun, literally
+from incident_flows.storage.tables import UNFIRED, StepRow
+
+
+class Steps(Noun):
+    """Steps, planned per obligation and plan version, claimed and fired by number."""
+
+    def plan(
+        self,
+        incident_id: int,
+        oid: str,
+        plan_version: int,
+        steps: Iterable[tuple[str, datetime, Mapping[str, Any]]],
+    ) -> int:
+        """Store the steps (name, due_at, detail) of one plan; those known already stay as they are.
+
+        Returns:
+            How many were new.
+        """
+        fixed = {
+            "incident_id": incident_id,
+            "incident_ref": self._ref(incident_id),
+            "oid": oid,
+            "plan_version": plan_version,
+            "state": "pending",
+        }
+        return self._insert_new(
+            StepRow,
+            [
+                {**fixed, "name": name, "due_at": due_at, "detail": dict(detail)}
+                for name, due_at, detail in steps
+            ],
+        )
+
+    def cancel(self, incident_id: int, oid: str | None = None, before_version: int | None = None) -> int:
+        """Cancel what has not fired: of one obligation's older plans, or of the whole incident.
+
+        One that is being fired at this moment is cancelled too, yet `fired` by its claimer still counts.
+
+        Returns:
+            How many were cancelled.
+        """
+        statement = update(StepRow).where(
+            col(StepRow.incident_id) == incident_id, col(StepRow.state).in_(("pending", "claimed"))
+        )
+        if oid is not None:
+            statement = statement.where(col(StepRow.oid) == oid)
+        if before_version is not None:
+            statement = statement.where(col(StepRow.plan_version) < before_version)
+        return self._run(statement.values(state="cancelled", claimed_until=None))
+
+    def claim(self, now: datetime, owner: str, lease: timedelta, limit: int) -> Sequence[StepRow]:
+        """Take up to `limit` steps for `owner`, soonest first: lapsed claims, then what is due.
+
+        No two owners hold the same step at once.
+        """
+        lapsed = (literally("step.state = 'claimed'"), col(StepRow.claimed_until) <= now)
+        due = (literally("step.state = 'pending'"), col(StepRow.due_at) <= now)
+        claimed = self._take(lapsed, col(StepRow.claimed_until), now, owner, lease, limit)
+        if len(claimed) < limit:
+            claimed += self._take(due, col(StepRow.due_at), now, owner, lease, limit - len(claimed))
+        return sorted(claimed, key=lambda row: (row.due_at, row.id))
+
+    def _take(
+        self,
+        which: Iterable[ColumnElement[bool]],
+        first: SQLColumnExpression[Any],
+        now: datetime,
+        owner: str,
+        lease: timedelta,
+        limit: int,
+    ) -> list[StepRow]:
+        chosen = (
+            select(col(StepRow.id))
+            .where(*which)
+            .order_by(first)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return self._all(
+            update(StepRow)
+            .where(col(StepRow.id).in_(chosen))
+            .values(state="claimed", claimed_by=owner, claimed_until=now + lease)
+            .returning(StepRow)
+        )
+
+    def fired(
+        self,
+        step_id: int,
+        at: datetime,
+        late_seconds: float = 0.0,
+        late_because: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+        *,
+        owner: str,
+    ) -> StepRow:
+        """Store that a claimed step has fired, once.
+
+        Args:
+            step_id: The step.
+            at: When it fired.
+            late_seconds: How long after its instant.
+            late_because: Why, if late.
+            detail: What was done; replaces what was planned, if given.
+            owner: Who claimed it.
+
+        Raises:
+            IllegalTransitionError: It fired already, or another owner holds it by now.
+        """
+        values: dict[str, Any] = {
+            "state": case((col(StepRow.acknowledged_at).is_not(None), "acknowledged"), else_="fired"),
+            "fired_at": at,
+            "late_seconds": late_seconds,
+            "late_because": late_because,
+            "claimed_until": None,
+        }
+        if detail is not None:
+            values["detail"] = dict(detail)
+        fired = self._one(
+            update(StepRow)
+            .where(
+                col(StepRow.id) == step_id,
+                col(StepRow.claimed_by) == owner,
+                col(StepRow.fired_at).is_(None),
+            )
+            .values(**values)
+            .returning(StepRow)
+        )
+        if fired is None:
+            known = self.get(step_id)
+            holder = f" by {known.claimed_by}" if known.claimed_by else ""
+            raise IllegalTransitionError(
+                f"{known.incident_ref}: step {known.name} ({step_id}) is {known.state}{holder}; "
+                f"{owner} cannot fire it"
+            )
+        return fired
+
+    def acknowledge(self, step_id: int, by: str, at: datetime) -> StepRow:
+        """Store that somebody has seen a step; the first one counts, and it no longer escalates.
+
+        Raises:
+            IllegalTransitionError: It was cancelled, so there is nothing to acknowledge.
+        """
+        acknowledged = self._one(
+            update(StepRow)
+            .where(
+                col(StepRow.id) == step_id,
+                col(StepRow.acknowledged_at).is_(None),
+                col(StepRow.state) != "cancelled",
+            )
+            .values(state="acknowledged", acknowledged_by=by, acknowledged_at=at, claimed_until=None)
+            .returning(StepRow)
+        )
+        if acknowledged is not None:
+            return acknowledged
+        known = self.get(step_id)
+        if known.acknowledged_at is None:
+            raise IllegalTransitionError(
+                f"{known.incident_ref}: step {known.name} ({step_id}) was cancelled; its deadline has moved"
+            )
+        return known
+
+    def get(self, step_id: int) -> StepRow:
+        """Return one step."""
+        found = self._one(select(StepRow).where(col(StepRow.id) == step_id))
+        if found is None:
+            raise NotFoundError(f"no step has the number {step_id}")
+        return found
+
+    def list(self, incident_id: int) -> Sequence[StepRow]:
+        """Return all steps of an incident, soonest first, cancelled ones included."""
+        return self._all(
+            select(StepRow)
+            .where(col(StepRow.incident_id) == incident_id)
+            .order_by(col(StepRow.due_at), col(StepRow.id))
+        )
+
+    def upcoming(self, incident_id: int | None = None, limit: int = 100) -> Sequence[StepRow]:
+        """Return pending steps, soonest first, of one incident or of all."""
+        statement = select(StepRow).where(literally("step.state = 'pending'"))
+        if incident_id is not None:
+            statement = statement.where(col(StepRow.incident_id) == incident_id)
+        return self._all(statement.order_by(col(StepRow.due_at), col(StepRow.id)).limit(limit))
+
+    def next_due(self) -> datetime | None:
+        """Return the instant of the soonest pending step, or None."""
+        return self._session.scalar(
+            select(func.min(col(StepRow.due_at))).where(literally("step.state = 'pending'"))
+        )
+
+    def due_unfired(self, now: datetime, grace: timedelta, limit: int = 1000) -> Sequence[StepRow]:
+        """Return what should have happened `grace` ago and has not: the auditor's question.
+
+        It looks at what was recorded, not at how far a claim has come, so that a mistake in claiming
+        does not hide itself.
+        """
+        return self._all(
+            select(StepRow)
+            .where(literally(UNFIRED), col(StepRow.due_at) <= now - grace)
+            .order_by(col(StepRow.due_at))
+            .limit(limit)
+        )
