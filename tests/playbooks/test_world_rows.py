@@ -47,7 +47,7 @@ def test_the_list_holds_all_rows() -> None:
 def test_every_row_is_written_or_left_out_with_a_reason(row: str) -> None:
     written = any(row == version.source_id or row in version.also_from for _, version in versions())
     because = lawbook().excluded.get(row)
-    assert written or because, f"{row}: no version has it as source_id or in also_from, and no reason is given"
+    assert written or because, f"{row}: stands in no source_id or also_from, and no reason is given"
     assert not (written and because), f"{row}: is written and left out at the same time"
     if because is not None:
         assert because.strip(), f"{row}: is left out without a reason"
