@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incident_flows.core.assessment import Assessment, obligation_json
-from incident_flows.core.escalation import Ladder, ladder_for, steps_for
+from incident_flows.core.escalation import Ladder, PlannedStep, ladder_for, steps_for
 from incident_flows.core.facts import Facts
-from incident_flows.core.lifecycle import effective_status
 from incident_flows.core.obligations import Obligation
 from incident_flows.core.truth import Truth
 from incident_flows.services.desk import Desk, write_journal
@@ -70,11 +69,10 @@ def _counts(everything: Sequence[Obligation]) -> dict[str, int]:
 
 
 def _difference(change: Any) -> dict[str, Any]:
-    old, new = change.before or {}, change.after or {}
     return {
-        key: {"from": _text(old.get(key)), "to": _text(new.get(key))}
+        key: {"from": _text(getattr(change.before, key, None)), "to": _text(getattr(change.after, key))}
         for key in MOVES
-        if _text(old.get(key)) != _text(new.get(key))
+        if getattr(change.before, key, None) != getattr(change.after, key)
     }
 
 
@@ -117,32 +115,48 @@ def ladders_of(incident: Any, desk: Desk) -> dict[str, Ladder]:
 def plan_steps(tx: Tx, desk: Desk, ref: str, *, now: datetime) -> None:
     """Bring the reminders of every obligation into line with its clock.
 
-    An obligation whose reach is not known shares one clock with all others like it, ending with the
-    soonest of them: the reminder is to answer the questions, not to tell ninety authorities.
+    Whatever moved a clock gave its obligation a new plan version; steps of older versions are cancelled and
+    new ones planned, and planning the same version again changes nothing. An obligation whose reach is not
+    known shares one clock with all others like it, ending with the soonest of them: the reminder is to answer
+    the questions, not to tell ninety authorities.
     """
     incident = tx.incidents.get(ref)
     ladders = ladders_of(incident, desk)
-    rows = tx.obligations.list(ref)
+    versions: dict[str, int] = {}
+    for step in tx.steps.list(incident.id):
+        if step.state in ("pending", "claimed"):
+            versions[step.oid] = max(versions.get(step.oid, 0), step.plan_version)
     open_reach: list[datetime] = []
-    for row in rows:
+    for row in tx.obligations.list(ref):
         end = row.due_at or row.provisional_due_at or row.target_at
-        live = (
-            incident.state == "open" and row.standing == "live" and row.met_at is None
-            and effective_status(row.status, row.decided) != "not-owed"
-        )
+        live = row.running and end is not None
         if live and end is not None and row.reach == "unknown" and row.decided is None:
             open_reach.append(end)
             live = False
-        _plan_one(
-            tx, ref, row.oid, ladder_for(ladders, (row.addressee_kind,)), end if live else None,
-            started_at=_started(row), now=now, opened_at=incident.opened_at,
-            provisional=row.due_at is None, name=row.addressee_name,
-        )
-    _plan_one(
-        tx, ref, QUESTIONS, ladders["default"], min(open_reach, default=None), started_at=None, now=now,
-        opened_at=incident.opened_at, provisional=True,
-        name=f"{len(open_reach)} duties whose reach is not known: answer the questions",
-    )
+        if row.oid in versions:
+            tx.steps.cancel(incident.id, row.oid, row.plan_version if live else None)
+        if live and end is not None:
+            ladder = ladder_for(ladders, (row.addressee_kind,))
+            start = min(_started(row) or incident.opened_at, end - timedelta(seconds=1))
+            steps = steps_for(ladder, start_at=start, end_at=end, planned_at=now, provisional=row.due_at is None)
+            _plan(tx, incident.id, row.oid, row.plan_version, steps, end, row.addressee_name)
+    _plan_questions(tx, incident, ladders["default"], open_reach, now=now)
+
+
+def _plan_questions(tx: Tx, incident: Any, ladder: Ladder, ends: list[datetime], *, now: datetime) -> None:
+    planned = [step for step in tx.steps.list(incident.id) if step.oid == QUESTIONS]
+    newest = max((step.plan_version for step in planned), default=0)
+    end = min(ends, default=None) if incident.state == "open" else None
+    same = [step for step in planned if step.plan_version == newest and step.state != "cancelled"]
+    if same and end is not None and same[0].detail.get("end_at") == end.isoformat():
+        return
+    tx.steps.cancel(incident.id, QUESTIONS)
+    if end is None:
+        return
+    start = min(incident.opened_at, end - timedelta(seconds=1))
+    steps = steps_for(ladder, start_at=start, end_at=end, planned_at=now, provisional=True)
+    name = f"{len(ends)} duties whose reach is not known: answer the questions"
+    _plan(tx, incident.id, QUESTIONS, newest + 1, steps, end, name)
 
 
 def _started(row: Any) -> datetime | None:
@@ -151,20 +165,8 @@ def _started(row: Any) -> datetime | None:
     return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
-def _plan_one(
-    tx: Tx, ref: str, oid: str, ladder: Ladder, end: datetime | None, *, started_at: datetime | None,
-    now: datetime, opened_at: datetime, provisional: bool, name: str,
+def _plan(
+    tx: Tx, incident_id: int, oid: str, version: int, steps: Sequence[PlannedStep], end: datetime, name: str
 ) -> None:
-    incident = tx.incidents.get(ref)
-    planned = tx.steps.plan_of(incident.id, oid)
-    if planned is not None and end is not None and planned.end_at == end and planned.live:
-        return
-    if planned is not None and planned.live:
-        tx.steps.cancel(incident.id, oid, planned.version + 1)
-    if end is None:
-        return
-    version = planned.version + 1 if planned else 1
-    start = min(started_at or opened_at, end - timedelta(seconds=1))
-    steps = steps_for(ladder, start_at=start, end_at=end, planned_at=now, provisional=provisional)
     detail = {"end_at": end.isoformat(), "addressee": name}
-    tx.steps.plan(incident.id, oid, version, [(s.name, s.due_at, {**s.detail, **detail}) for s in steps])
+    tx.steps.plan(incident_id, oid, version, [(one.name, one.due_at, {**one.detail, **detail}) for one in steps])

@@ -170,7 +170,7 @@ def _one(
         ref, oid=row.oid, kind=row.addressee_kind, phase="initial", language=language,
         state="draft" if stops else "awaiting-approval", subject=rendered.subject, text=rendered.text,
         html=rendered.html, sha256=sha256, missing=required, drafted_by=actor.name, drafted_at=now,
-        route=_route(authority, row, facts), supersedes=older.ref if older else None, created_at=now,
+        route=_route(authority, row, facts), supersedes=older.ref if older else None,
     )
     write_journal(
         tx, desk, at=now, actor=actor.name, act="drafted", ref=ref, subject=notice.ref,

@@ -171,8 +171,11 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
         receipt = desk.channel.send(message, now=now)
         desk.reached("notify:accepted")
         outcome = {
-            "state": receipt.state, "provider_id": receipt.provider_id, "bytes_sha256": receipt.sha256,
-            "receipt": {"channel": receipt.channel, "accepted_at": receipt.accepted_at.isoformat(), **receipt.detail},
+            "state": receipt.state, "provider_id": receipt.provider_id,
+            "receipt": {
+                "channel": receipt.channel, "accepted_at": receipt.accepted_at.isoformat(),
+                "bytes_sha256": receipt.sha256, **receipt.detail,
+            },
         }
     except TransientError as error:
         wait = timedelta(seconds=error.retry_after_seconds) if error.retry_after_seconds else RETRY
@@ -209,7 +212,7 @@ def settle(desk: Desk, ref: str, notice_ref: str, *, actor: str, now: datetime) 
     with desk.database.write() as tx:
         tx.incidents.lock(ref)
         notice = tx.notices.get(ref, notice_ref)
-        counts = tx.deliveries.counts_of(notice.id)
+        counts = dict(tx.deliveries.counts(notice.incident_id, notice.id))
         if notice.state not in ("sending", "in-doubt"):
             return Sent(notice_ref, notice.state, counts)
         new = _state_from(counts)
@@ -263,7 +266,7 @@ def record_filing(
         tx.incidents.lock(ref)
         notice = tx.notices.get(ref, notice_ref)
         if notice.state == "filed" and notice.filed_as == filed_as:
-            return Sent(notice_ref, "filed", tx.deliveries.counts_of(notice.id))
+            return Sent(notice_ref, "filed", dict(tx.deliveries.counts(notice.incident_id, notice.id)))
         check_notice_move(notice_ref, notice.state, "filed")
         if notice.approved_by is None:
             raise NotApprovedError(f"{notice_ref} was never approved; approve the text that was filed first")
@@ -275,7 +278,7 @@ def record_filing(
             payload={"filed_as": filed_as, "sha256": notice.sha256, "obligation": notice.oid},
         )
         _told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now)
-        counts = tx.deliveries.counts_of(notice.id)
+        counts = dict(tx.deliveries.counts(notice.incident_id, notice.id))
     return Sent(notice_ref, "filed", counts)
 
 
@@ -318,7 +321,7 @@ def resolve_doubt(
     with desk.database.write() as tx:
         tx.incidents.lock(ref)
         notice = tx.notices.get(ref, notice_ref)
-        rows = tx.deliveries.in_doubt(notice_id=notice.id)
+        rows = [row for row in tx.deliveries.in_doubt(notice.incident_id) if row.notice_id == notice.id]
         if not rows:
             raise IllegalTransitionError(f"{notice_ref}: nothing of it is in doubt")
         for row in rows:

@@ -88,10 +88,9 @@ def import_recipients(
             new += tx.people.add_many(incident.id, batch[start : start + BATCH]).accepted
         result.accepted = new
         result.duplicates += len(batch) - new
-        tx.people.add_import(
-            incident.id, file_sha256=hashlib.sha256(raw).hexdigest(), accepted=result.accepted,
-            refused=len(result.refused), duplicates=result.duplicates, at=now, by=actor.name,
-            refused_rows=[[line, reason] for line, reason in result.refused],
+        begun = tx.people.begin_import(incident.id, hashlib.sha256(raw).hexdigest(), now, actor.name)
+        tx.people.finish_import(
+            begun.id, result.accepted, len(result.refused), result.duplicates, result.refused
         )
         write_journal(
             tx, desk, at=now, actor=actor.name, act="recipients-imported", ref=ref, subject=ref,

@@ -31,7 +31,7 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
             "notices": [notice_json(row) for row in tx.notices.list(ref)],
             "recipients": tx.people.count(incident.id),
             "deliveries": dict(tx.deliveries.counts(incident.id)),
-            "steps": [_step(row) for row in tx.steps.of(incident.id)],
+            "steps": [_step(row) for row in tx.steps.list(incident.id)],
             "journal": [_entry(row) for row in tx.journal.last(ref, JOURNAL_SHOWN)],
         }
 
@@ -41,7 +41,7 @@ def list_incidents(desk: Desk, *, state: str | None) -> list[dict[str, Any]]:
     with desk.database.read() as tx:
         found = []
         soonest = _soonest(tx)
-        for row in tx.incidents.list(state=state, limit=10_000, after=None):
+        for row in tx.incidents.list(state=state, limit=10_000):
             found.append({
                 "id": row.ref, "title": row.title, "organisation": row.organisation_id, "state": row.state,
                 "drill": row.drill, "opened_at": show_utc(row.opened_at), "next_due_at": soonest.get(row.ref),
@@ -64,7 +64,9 @@ def clocks(desk: Desk, ref: str | None, *, now: datetime) -> list[dict[str, Any]
     with desk.database.read() as tx:
         if ref is not None:
             tx.incidents.get(ref)
-        for row in tx.obligations.open_clocks(limit=1_000_000, incident_ref=ref):
+        for row in tx.obligations.open_clocks(limit=1_000_000):
+            if ref is not None and row.incident_ref != ref:
+                continue
             if row.reach == "unknown" and row.decided is None:
                 summed.setdefault(row.incident_ref, []).append(row)
             else:

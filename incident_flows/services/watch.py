@@ -53,7 +53,7 @@ def tick(desk: Desk, *, now: datetime) -> Tick:
 
 def _last_tick(desk: Desk) -> datetime | None:
     with desk.database.read() as tx:
-        value = tx.leases.value("last-tick")
+        value = tx.leases.get("last-tick")
     return datetime.fromisoformat(value) if value else None
 
 
@@ -62,7 +62,7 @@ def _leftovers(desk: Desk, done: Tick, *, now: datetime) -> None:
     with desk.database.write() as tx:
         rows = tx.deliveries.leftovers(now)
         for row in rows:
-            tx.deliveries.doubt(row.id, at=now, error_kind="the sender died between claim and record")
+            tx.deliveries.record(row.id, "in-doubt", now, error_kind="sender died between claim and record")
         refs = {(tx.notices.by_id(row.notice_id).incident_ref, tx.notices.by_id(row.notice_id).ref) for row in rows}
         for ref, notice_ref in sorted(refs):
             write_journal(
@@ -102,8 +102,9 @@ def _fire_one(desk: Desk, row: Any, done: Tick, *, now: datetime, last: datetime
     desk.reached("watch:paged")
     told = {"paths": [{"path": path, "ok": ok} for path, ok in paths]} if paths else {"paths": [], "shown": "on the board only: no paging is set up"}
     with desk.database.write() as tx:
-        if not tx.steps.fired(row.id, owner=desk.owner, at=now, late_seconds=late, late_because=because, detail={**row.detail, **told}):
-            return  # another worker's by now
+        tx.steps.fired(
+            row.id, owner=desk.owner, at=now, late_seconds=late, late_because=because, detail={**row.detail, **told}
+        )
         write_journal(
             tx, desk, at=now, actor=ENGINE, act="reminded", ref=row.incident_ref, subject=row.oid,
             payload={"step": row.name, "due_at": row.due_at.isoformat(), "late_seconds": round(late), "late_because": because, **told},
@@ -166,7 +167,7 @@ def status(desk: Desk, *, now: datetime) -> dict[str, Any]:
         next_due = tx.steps.next_due()
         overdue = tx.steps.due_unfired(now, AUDIT_GRACE)
         doubts = len(tx.deliveries.in_doubt())
-        opened = len(tx.incidents.list(state="open", limit=1000, after=None))
+        opened = len(tx.incidents.list(state="open", limit=1000))
     return {
         "last_tick": last.isoformat() if last else None,
         "seconds_since_tick": round((now - last).total_seconds()) if last else None,

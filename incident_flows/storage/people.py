@@ -66,6 +66,15 @@ class People(Noun):
             or 0
         )
 
+    def languages(self, incident_id: int) -> Sequence[tuple[str | None, str | None]]:
+        """Return the distinct pairs of language and place among an incident's recipients."""
+        pairs = self._session.execute(
+            select(col(RecipientRow.language), col(RecipientRow.place))
+            .where(col(RecipientRow.incident_id) == incident_id)
+            .distinct()
+        )
+        return [(language, place) for language, place in pairs]
+
     def page(self, incident_id: int, after_id: int = 0, limit: int = 1000) -> Sequence[RecipientRow]:
         """Return recipients by number, those after `after_id`."""
         return self._all(

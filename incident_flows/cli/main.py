@@ -1,0 +1,46 @@
+"""The command `breach`: one verb per thing a person does. Heavy parts are imported by the verbs that need them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from incident_flows.cli import engine, reading, writing
+
+app = typer.Typer(
+    name="breach",
+    help="Whom a personal-data breach must be told to, by when, in which form; told, escalated and proved. Not legal advice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def everywhere(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Options of every verb."""
+    if debug:
+        os.environ["_BREACH_DEBUG"] = "1"
+
+
+reading.register(app)
+writing.register(app)
+engine.register(app)
+
+
+def run() -> None:
+    """Entry point of the `breach` script; --debug may stand anywhere."""
+    if "--debug" in sys.argv:
+        sys.argv.remove("--debug")
+        os.environ["_BREACH_DEBUG"] = "1"
+    app(prog_name="breach")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,154 @@
+"""What the terminal shows: tables for people, JSON for programs. Times in UTC and on the addressee's wall clock."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+NARROWEST = 110  # columns a table of deadlines needs when nobody's terminal says otherwise
+
+
+def print_json(value: Any, *, line: bool = False) -> None:
+    """Print JSON; on one line where several objects follow each other."""
+    if line:
+        print(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    else:
+        print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def say(*lines: str) -> None:
+    """Print plain lines."""
+    for line in lines:
+        print(line)
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, title: str | None = None) -> None:
+    """Print a table; wraps to the terminal, or to a fixed width where there is none."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    width = max(shutil.get_terminal_size((NARROWEST, 24)).columns, 60) if sys.stdout.isatty() else NARROWEST
+    shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+    Console(width=width, highlight=False, soft_wrap=False).print(shown)
+
+
+def time_left(end: datetime | None, now: datetime) -> str:
+    """Return the time left in words, in the two largest units; negative is overdue.
+
+    >>> from datetime import UTC
+    >>> time_left(datetime(2026, 11, 23, 17, tzinfo=UTC), datetime(2026, 11, 22, 11, 30, tzinfo=UTC))
+    '1 d 5 h'
+    >>> time_left(datetime(2026, 11, 22, 11, tzinfo=UTC), datetime(2026, 11, 22, 11, 30, tzinfo=UTC))
+    'OVERDUE 30 min'
+    """
+    if end is None:
+        return "—"
+    seconds = int((end - now).total_seconds())
+    days, rest = divmod(abs(seconds), 86_400)
+    hours, rest = divmod(rest, 3600)
+    minutes = rest // 60
+    text = f"{days} d {hours} h" if days else f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return text if seconds > 0 else f"OVERDUE {text}"
+
+
+def utc(text: str | None) -> str:
+    """Return an instant of our JSON in a short form."""
+    return text.replace("T", " ").replace(":00Z", "Z") if text else "—"
+
+
+def wall(text: str | None) -> str:
+    """Return a local instant as people read it: `Mon 23 Nov 2026 18:00 Europe/Madrid`."""
+    if not text:
+        return "—"
+    instant, _, zone = text.partition("[")
+    return f"{datetime.fromisoformat(instant):%a %d %b %Y %H:%M} {zone.rstrip(']')}"
+
+
+def deadlines(rows: Iterable[Mapping[str, Any]], *, now: datetime, incident: bool = False) -> None:
+    """Print clocks as a table: addressee, local and UTC time, time left, article."""
+    shown = []
+    for row in rows:
+        end = datetime.fromisoformat(row["effective_at"].replace("Z", "+00:00")) if row["effective_at"] else None
+        kind = {"provisional": " (provisional)", "target": " (house target)"}.get(row["end"], "")
+        shown.append((
+            *([row["incident"]] if incident else []),
+            row["addressee"], wall(row["due_local"]) if row["effective_at"] else row["standard"] or "no number",
+            utc(row["effective_at"]) + kind, time_left(end, now), row["cite"] or "", row["status"],
+        ))
+    head = (*(["incident"] if incident else []), "tell", "by (their time)", "UTC", "left", "article", "status")
+    table(head, shown)
+
+
+def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = False, everything: bool = False) -> None:
+    """Print an assessment for a person: risk, deadlines, what is open, what would settle it."""
+    risk = result["risk"]
+    say(f"Law as of {result['law_as_of']} ({result['law_as_of_because']}), lawbook {result['lawbook']['version']}")
+    scores = ", ".join(
+        f"{one['id']} {one['score'] if one['score'] is not None else ''} {one['band'] or ''}".strip() for one in risk["methods"][:1]
+    )
+    say(f"Risk to people: {risk['level'].upper()}" + (f" ({scores})" if scores else ""))
+    for sentence in risk["because"][:6]:
+        say(f"  · {sentence}")
+    obligations = result["obligations"]
+    sure = [one for one in obligations if one["status"] != "not-owed" and one["reach"] == "yes"]
+    perhaps = [one for one in obligations if one["status"] == "undetermined" and one["reach"] == "unknown"]
+    deadlines([_clock(one) for one in sure], now=now)
+    if perhaps:
+        _perhaps(perhaps, now=now, everything=everything)
+    doubtful = [one for one in sure if one["confidence"] != "high"]
+    for one in doubtful:
+        say(f"  ! {one['duty']}: confidence {one['confidence']}{'; ' + one['doubts'] if one['doubts'] else ''}")
+    if result["promises"]:
+        say("Promised, beside the law:")
+        for one in result["promises"]:
+            say(f"  · {one['kind']}: {one['standard']}" + (f", by {utc(one['due_at'])}" if one["due_at"] else ""))
+    lifted = [one for one in obligations if one["status"] == "not-owed"]
+    if lifted:
+        say("Not owed:")
+        for one in lifted if everything else lifted[:8]:
+            say(f"  · {one['id']}: {one['because'][0] if one['because'] else one['standard']}")
+        if not everything and len(lifted) > 8:
+            say(f"  … and {len(lifted) - 8} more (--all)")
+    if result["questions"]:
+        say("To be found out, the most pressing first:")
+        for question in result["questions"][:10]:
+            say(f"  ? {question['fact']}: {question['because']}")
+    if explain:
+        for one in sure:
+            say("", f"{one['id']}: {one['status']}", *(f"  {line}" for line in one.get("trace", [])),
+                *(f"  · {line}" for line in one["because"]))
+
+
+def _clock(one: Mapping[str, Any]) -> dict[str, Any]:
+    end = one["due_at"] or one["provisional_due_at"] or one["target_at"]
+    local = one["due_local"]
+    if local is None and end:
+        local = None
+    return {
+        "addressee": one["addressee"]["name"], "effective_at": end, "due_local": local,
+        "end": "deadline" if one["due_at"] else "provisional" if one["provisional_due_at"] else "target",
+        "standard": one["standard"], "cite": one["cite"], "status": one["status"],
+    }
+
+
+def _perhaps(perhaps: list[Mapping[str, Any]], *, now: datetime, everything: bool) -> None:
+    regimes = {one["duty"].split("/")[0] for one in perhaps}
+    say(f"May apply, not determined: {len(perhaps)} duties of {len(regimes)} laws. Provisional, shortest first:")
+    ended = [one for one in perhaps if one["due_at"] or one["provisional_due_at"]]
+    deadlines([_clock(one) for one in (perhaps if everything else ended[:8])], now=now)
+    if not everything and len(perhaps) > 8:
+        say(f"  … and {len(perhaps) - min(8, len(ended))} more (--all)")
+
+
+def hours(delta: timedelta) -> float:
+    """Return a stretch of time in hours."""
+    return delta.total_seconds() / 3600

@@ -1,0 +1,351 @@
+"""Verbs that write: each prints what it did, takes --json, and is safe to repeat."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from incident_flows.cli import common, render
+from incident_flows.cli.common import As, Because, Json, edge
+from incident_flows.errors import InputError
+
+ID = Annotated[str, typer.Argument(metavar="ID", help="Such as INC-2026-0001.")]
+NOTICE = Annotated[str, typer.Argument(metavar="NOTICE", help="Such as N-0001.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    for verb in (open_, facts, decide, draft, approve, reject, notify, recipients, close, dossier):
+        app.command(verb.__name__.rstrip("_"))(edge(verb))
+    accounts = typer.Typer(help="Who may act, in which role.", no_args_is_help=True)
+    accounts.command("add")(edge(account_add))
+    accounts.command("list")(edge(account_list))
+    app.add_typer(accounts, name="account")
+
+
+def open_(
+    file: Annotated[Path | None, typer.Argument(metavar="[FACTS]", help="A facts file; without it, questions on a terminal.")] = None,
+    json: Json = False,
+    as_: As = None,
+    key: Annotated[str | None, typer.Option("--key", help="Names the request: the same key opens one incident.")] = None,
+) -> None:
+    """Open an incident: facts stored, answer derived, clocks started."""
+    from incident_flows.knowledge.facts_files import read_facts
+    from incident_flows.services.desk import checked_facts
+    from incident_flows.services.open import open_incident, opened_json
+
+    desk, now = common.desk(), common.now()
+    if file is not None:
+        facts = read_facts(file, lawbook=desk.library.lawbook, profiles=desk.library.profiles)
+        source = file.name
+    elif sys.stdin.isatty():
+        from incident_flows.cli.questions import asked
+
+        facts, source = checked_facts(desk, asked(desk.library), name="answers"), "questions on a terminal"
+    else:
+        raise InputError("open: name a facts file, or run it on a terminal to be asked")
+    opened = open_incident(desk, facts, actor=common.actor(desk, as_), now=now, source=source, request_key=key)
+    if json:
+        render.print_json(opened_json(opened))
+        return
+    render.say(opened.ref if opened.created else f"{opened.ref} (was open already under this key)")
+    if opened.assessment is not None:
+        render.assessment(opened.assessment.to_json(), now=now)
+
+
+def facts(
+    incident: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
+    change: Annotated[list[str] | None, typer.Argument(metavar="[FILE | key=value...]")] = None,
+    words: Annotated[bool, typer.Option("--words", help="Print the words of a facts file with their meaning.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Print every version of the facts.")] = False,
+    learned: Annotated[str | None, typer.Option("--learned", metavar="INSTANT", help="When it became known, if earlier than now.")] = None,
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Add or correct facts; the old ones stay in the record. Re-assesses."""
+    from incident_flows.core.instants import parse_instant
+    from incident_flows.knowledge.facts_files import change_from
+    from incident_flows.knowledge.files import read_yaml
+
+    if words:
+        _words(json)
+        return
+    if incident is None:
+        raise InputError("facts: name the incident, such as INC-2026-0001 (or --words)")
+    desk, now = common.desk(), common.now()
+    if history or not change:
+        _history(desk, incident, json)
+        return
+    file, pairs = common.path_or_pairs(change)
+    laid: Any = change_from(pairs) if file is None else read_yaml(file).data
+    if not isinstance(laid, dict):
+        raise InputError(f"{file}: should be a set of `key: value` lines")
+    from incident_flows.services.update import change_facts
+
+    try:
+        at = parse_instant(learned) if learned else None
+    except ValueError as error:
+        raise InputError(f"--learned: {error}") from None
+    updated = change_facts(
+        desk, incident, laid, actor=common.actor(desk, as_), now=now, source=file.name if file else "key=value", learned_at=at
+    )
+    if json:
+        render.print_json({
+            "id": incident, "facts_version": updated.version, "changed": list(updated.changed),
+            "assessment": updated.assessment.to_json() if updated.assessment else None,
+        })
+        return
+    render.say(f"{incident}: facts version {updated.version}" + (f"; changed {', '.join(updated.changed)}" if updated.changed else "; nothing changed"))
+    if updated.assessment is not None:
+        render.assessment(updated.assessment.to_json(), now=now)
+
+
+def _words(json: bool) -> None:
+    from incident_flows.wiring import library_from
+
+    words = library_from(common.settings()).lawbook.words
+    if json:
+        render.print_json(words)
+        return
+    for kind, meanings in words.items():
+        render.say("", f"{kind}:", *(f"  {word}: {meaning}" for word, meaning in meanings.items()))
+
+
+def _history(desk: Any, incident: str, json: bool) -> None:
+    with desk.database.read() as tx:
+        rows = tx.incidents.facts_history(incident)
+    found = [
+        {"version": row.version, "learned_at": row.learned_at.isoformat(), "recorded_at": row.recorded_at.isoformat(),
+         "by": row.by, "source": row.source, "change": row.change, "facts": row.facts}
+        for row in rows
+    ]
+    if json:
+        render.print_json(found)
+    else:
+        render.table(("version", "learned", "recorded", "by", "source"),
+                     [(str(one["version"]), one["learned_at"], one["recorded_at"], one["by"], one["source"]) for one in found])
+
+
+def decide(
+    incident: ID,
+    subject: Annotated[str, typer.Argument(metavar="OBLIGATION", help="An obligation's id, or `risk`.")],
+    answer: Annotated[str, typer.Argument(metavar="owed|not-owed", help="For risk: unlikely, risk or high-risk.")],
+    because: Because = "",
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """A named person's decision where the engine says undetermined, or overruling it."""
+    from incident_flows.services.decide import decide as decided
+
+    desk = common.desk()
+    result = decided(desk, incident, subject, answer, because=because, actor=common.actor(desk, as_), now=common.now())
+    if json:
+        render.print_json({
+            "id": incident, "subject": result.subject, "answer": result.answer, "by": result.by,
+            "second_by": result.second_by, "in_force": result.in_force, "waits_because": result.waits_because,
+        })
+    elif result.in_force:
+        render.say(f"{incident}: {subject} is decided: {answer} (by {result.by}{' and ' + result.second_by if result.second_by else ''})")
+    else:
+        render.say(f"{incident}: {subject}: {answer} is recorded, not in force: {result.waits_because}",
+                   f"The second person: breach decide {incident} {subject} {answer} --because TEXT --as NAME")
+
+
+def draft(
+    incident: ID,
+    obligation: Annotated[str | None, typer.Argument(metavar="[OBLIGATION]")] = None,
+    language: Annotated[str | None, typer.Option("--language", help="Instead of the addressee's own.")] = None,
+    phased: Annotated[bool, typer.Option("--phased", help="Say `not yet known, will follow` where the law lets facts follow.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Print the texts too.")] = False,
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Render the notice, and list every field that is still empty."""
+    from incident_flows.services.draft import draft as drafted
+    from incident_flows.services.show import notice_json
+
+    desk = common.desk()
+    done, skipped = drafted(desk, incident, obligation, actor=common.actor(desk, as_), now=common.now(), language=language, phased=phased)
+    if json:
+        render.print_json({
+            "notices": [{**notice_json(one.notice, text=True), "new": one.fresh, "fallback": one.fallback} for one in done],
+            "skipped": [{"obligation": one.oid, "because": one.because} for one in skipped],
+        })
+        return
+    for one in done:
+        row = one.notice
+        render.say(f"{row.ref} {row.state} · {row.oid} · {row.language} · SHA-256 {row.sha256[:12]}" + ("" if one.fresh else " (as before)"))
+        if one.fallback:
+            render.say(f"  ! {one.fallback}")
+        for item in row.missing:
+            render.say(f"  {'empty' if item['required'] else 'to follow'}: {item['label']} ({item['field']})")
+        if text or obligation is not None:
+            render.say("", row.subject, "", row.text)
+    for gap in skipped:
+        if obligation is not None or "not owed" not in gap.because:
+            render.say(f"  – {gap.oid}: {gap.because}")
+
+
+def approve(
+    incident: ID, notice: NOTICE,
+    sha256: Annotated[str | None, typer.Option("--sha256", metavar="HASH", help="The hash, or its beginning, that you read.")] = None,
+    json: Json = False, as_: As = None,
+) -> None:
+    """Approve one exact text, by a person who did not draft it."""
+    from incident_flows.services.approve import approve as approved
+    from incident_flows.services.show import notice_json
+
+    desk = common.desk()
+    row = approved(desk, incident, notice, actor=common.actor(desk, as_), now=common.now(), sha256=sha256)
+    _print_notice(notice_json(row), json, f"{row.ref} approved by {row.approved_by}: SHA-256 {row.sha256}")
+
+
+def reject(incident: ID, notice: NOTICE, because: Because = "", json: Json = False, as_: As = None) -> None:
+    """Send a notice back to its drafter, with the reason."""
+    from incident_flows.services.approve import reject as rejected
+    from incident_flows.services.show import notice_json
+
+    desk = common.desk()
+    row = rejected(desk, incident, notice, because=because, actor=common.actor(desk, as_), now=common.now())
+    _print_notice(notice_json(row), json, f"{row.ref} rejected by {row.rejected_by}: {row.rejected_because}")
+
+
+def _print_notice(row: dict[str, Any], json: bool, line: str) -> None:
+    if json:
+        render.print_json(row)
+    else:
+        render.say(line)
+
+
+def notify(
+    incident: ID,
+    notice: Annotated[str | None, typer.Argument(metavar="[NOTICE]")] = None,
+    filed_as: Annotated[str | None, typer.Option("--filed-as", metavar="REFERENCE", help="Record a filing made by hand.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="MAILBOX", help="An authority's mailbox you have checked yourself.")] = None,
+    in_doubt: Annotated[str | None, typer.Option("--in-doubt", metavar="arrived|not-arrived", help="Resolve a send whose outcome is not known.")] = None,
+    because: Because = "",
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Send what is approved and keep the receipt; for portals, print the filled form."""
+    from dataclasses import asdict
+
+    from incident_flows.services.notify import notify as notified
+    from incident_flows.services.notify import resolve_doubt
+
+    desk, now = common.desk(), common.now()
+    acting = common.actor(desk, as_)
+    if in_doubt is not None:
+        if notice is None:
+            raise InputError("--in-doubt: name the notice, such as N-0001")
+        done = [resolve_doubt(desk, incident, notice, in_doubt, because=because, actor=acting, now=now)]
+    else:
+        done = notified(desk, incident, notice, actor=acting, now=now, filed_as=filed_as, to=to)
+    if json:
+        render.print_json([asdict(one) for one in done])
+        return
+    for one in done:
+        counts = ", ".join(f"{count} {state}" for state, count in one.counts.items() if count)
+        render.say(f"{one.notice}: {one.state}" + (f" ({counts})" if counts else ""))
+        if one.form:
+            render.say("", one.form)
+        if one.next:
+            render.say(f"  → {one.next}")
+
+
+def recipients(
+    incident: ID,
+    what: Annotated[str, typer.Argument(metavar="import")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv")],
+    delimiter: Annotated[str | None, typer.Option("--delimiter", help="Default: the one the header line uses.")] = None,
+    encoding: Annotated[str, typer.Option("--encoding", help="Default: UTF-8.")] = "utf-8-sig",
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Take in the people to be told; report every row refused, and why."""
+    from incident_flows.services.recipients import import_recipients, imported_json
+
+    if what != "import":
+        raise InputError(f"recipients: {what!r} is no action; write `breach recipients {incident} import FILE.csv`")
+    if delimiter is not None and len(delimiter) != 1:
+        raise InputError("--delimiter: write one character, such as ;")
+    desk = common.desk()
+    done = import_recipients(desk, incident, file, actor=common.actor(desk, as_), now=common.now(), delimiter=delimiter, encoding=encoding)
+    if json:
+        render.print_json(imported_json(done))
+        return
+    render.say(f"{incident}: {done.total} rows: {done.accepted} taken in, {done.duplicates} duplicates, {len(done.refused)} refused")
+    for line, reason in done.refused[:200]:
+        render.say(f"  line {line}: {reason}")
+    if len(done.refused) > 200:
+        render.say(f"  … and {len(done.refused) - 200} more (--json lists all)")
+
+
+def close(
+    incident: ID,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Open it again.")] = False,
+    because: Because = "",
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Close; refuses while any obligation is undecided or unmet, and lists them."""
+    from incident_flows.services import close as closing
+
+    desk, now = common.desk(), common.now()
+    acting = common.actor(desk, as_)
+    row = (
+        closing.reopen(desk, incident, because=because, actor=acting, now=now) if reopen
+        else closing.close(desk, incident, actor=acting, now=now)
+    )
+    if json:
+        render.print_json({"id": row.ref, "state": row.state})
+    else:
+        render.say(f"{row.ref} is {row.state}" + (f"; its record: `breach dossier {row.ref}`" if row.state == "closed" else ""))
+
+
+def dossier(
+    incident: ID,
+    folder: Annotated[Path, typer.Option("--folder", help="Where to write it.")] = Path(),
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Export the accountability record (Art. 33(5)); `breach verify FILE` checks it offline."""
+    from incident_flows.services.dossier import dossier as exported
+
+    desk = common.desk()
+    path = exported(desk, incident, actor=common.actor(desk, as_), now=common.now(), folder=folder)
+    if json:
+        render.print_json({"id": incident, "file": str(path)})
+    else:
+        render.say(str(path))
+
+
+def account_add(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    role: Annotated[list[str], typer.Option("--role", help="reporter, handler, approver, counsel, auditor, admin; may be given several times.")],
+    person: Annotated[str | None, typer.Option("--person", help="The natural person, if they have another account already.")] = None,
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Add an account; four-eyes rules need a second person."""
+    from incident_flows.services.desk import add_account
+
+    desk = common.desk()
+    row = add_account(desk, name, roles=role, person=person, actor=common.actor(desk, as_), now=common.now())
+    if json:
+        render.print_json(row)
+    else:
+        render.say(f"{row['name']}: {', '.join(row['roles'])}")
+
+
+def account_list(json: Json = False) -> None:
+    """All accounts with their roles."""
+    with common.desk().database.read() as tx:
+        rows = [{"name": row.name, "person": row.person, "roles": list(row.roles), "disabled": row.disabled} for row in tx.accounts.list()]
+    if json:
+        render.print_json(rows)
+    else:
+        render.table(("name", "person", "roles"), [(one["name"], one["person"], ", ".join(one["roles"])) for one in rows])
