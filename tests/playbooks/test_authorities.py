@@ -265,7 +265,7 @@ def test_a_public_body_whose_authority_is_not_known_is_left_open(place: str, can
 # --- the other schemes -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["nis2", "dora", "cra", "eidas", "cer", "psd2", "ai-act"])
+@pytest.mark.parametrize("name", ["nis2", "dora", "cra", "eidas", "cer", "psd2"])
 @pytest.mark.parametrize("place", MEMBER_STATES)
 def test_schemes_without_a_directory_leave_the_addressee_open(name: str, place: str) -> None:
     one = _only(_told(name, place, main=place))
