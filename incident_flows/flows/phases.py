@@ -1,0 +1,54 @@
+"""One flow per phase of a breach. Each reads the incident's state, says it, and ends; none waits, none decides.
+
+The state's name is what the team reads on the board: ClockStarted, RiskHigh, AwaitingApproval, InDoubt.
+Parameters are ids. Running one by hand refreshes what it shows.
+"""
+
+from __future__ import annotations
+
+from prefect import Flow, State, flow
+from prefect.states import Completed
+
+from incident_flows.flows import connected
+from incident_flows.services.board import PHASES, board_of
+
+
+def _said(incident: str, phase: str) -> State[None]:
+    found = board_of(connected.desk(), incident, now=connected.now())
+    shown = next(one for one in found.phases if one.key == phase)
+    return Completed(name=shown.state, message=shown.message)
+
+
+@flow(name="detection and triage", flow_run_name="{incident} · detection and triage", persist_result=False)
+def detect_and_triage(incident: str) -> State[None]:
+    """Which clocks run, since when, and what is not known yet."""
+    return _said(incident, "detection-and-triage")
+
+
+@flow(name="risk assessment", flow_run_name="{incident} · risk assessment", persist_result=False)
+def assess_risk(incident: str) -> State[None]:
+    """How likely and how severe harm to people is."""
+    return _said(incident, "risk-assessment")
+
+
+@flow(name="authority notification", flow_run_name="{incident} · notice to authorities", persist_result=False)
+def notify_authorities(incident: str) -> State[None]:
+    """Notices to supervisory and other authorities, and to controllers."""
+    return _said(incident, "authority-notification")
+
+
+@flow(name="people notification", flow_run_name="{incident} · notice to people", persist_result=False)
+def notify_people(incident: str) -> State[None]:
+    """Letters to the people affected."""
+    return _said(incident, "people-notification")
+
+
+@flow(name="close", flow_run_name="{incident} · close", persist_result=False)
+def close_incident(incident: str) -> State[None]:
+    """What still stands against closing."""
+    return _said(incident, "close")
+
+
+FLOW_OF: dict[str, Flow[[str], State[None]]] = dict(
+    zip(PHASES, (detect_and_triage, assess_risk, notify_authorities, notify_people, close_incident), strict=True)
+)
