@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from incident_flows.errors import IllegalTransitionError, NotFoundError
 from incident_flows.storage.rows import Noun, literally
-from incident_flows.storage.tables import DeliveryRow, DeliveryState, NoticeRow
+from incident_flows.storage.tables import DeliveryRow, NoticeRow
 
 Recorded = Literal["sent", "delivered-to-outbox", "in-doubt", "failed", "planned"]
 Outcome = Literal["sent", "delivered-to-outbox", "failed", "planned", "withdrawn"]
@@ -205,14 +205,13 @@ class Deliveries(Noun):
             .limit(limit)
         )
 
-    def counts(self, incident_id: int, notice_id: int | None = None) -> Mapping[DeliveryState, int]:
+    def counts(self, incident_id: int, notice_id: int | None = None) -> dict[str, int]:
         """Return how many deliveries of an incident, or of one of its notices, are in each state."""
         state = col(DeliveryRow.state)
         statement = select(state, func.count()).where(col(DeliveryRow.incident_id) == incident_id)
         if notice_id is not None:
             statement = statement.where(col(DeliveryRow.notice_id) == notice_id)
-        counted: dict[Any, int] = dict(self._session.execute(statement.group_by(state)).tuples().all())
-        return counted
+        return {row[0]: row[1] for row in self._session.execute(statement.group_by(state))}
 
     def _other_state(self, delivery_id: int, expected: str, wanted: str) -> IllegalTransitionError:
         known = self.get(delivery_id)

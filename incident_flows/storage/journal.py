@@ -151,15 +151,12 @@ class Journal(Noun):
         whole = self._head(_WHOLE, lock=self._writing)
         names = self._all(select(JournalHeadRow).where(col(JournalHeadRow.name) != _WHOLE))
         heads = {row.name: Head(row.seq, row.hash) for row in names}
-        return verify_with_incidents(self._stream(), head=whole, incident_heads=heads)
-
-    def _stream(self) -> Iterator[dict[str, Any]]:
-        rows = self._session.execute(
+        with self._session.execute(
             select(*(getattr(JournalRow, name) for name in FIELDS)).order_by(col(JournalRow.seq)),
             execution_options={"yield_per": 2000},
-        )
-        for row in rows.mappings():
-            yield {**row, "at": stamp(row["at"])}
+        ) as rows:
+            entries = ({**row, "at": stamp(row["at"])} for row in rows.mappings())
+            return verify_with_incidents(entries, head=whole, incident_heads=heads)
 
     def _head(self, name: str, *, lock: bool = False) -> Head:
         statement = select(JournalHeadRow).where(col(JournalHeadRow.name) == name)

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    Boolean,
-    ColumnElement,
     CursorResult,
     Executable,
     Select,
     Table,
+    TextClause,
     inspect,
-    literal_column,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,6 +31,7 @@ from incident_flows.storage.tables import CounterRow, IncidentRow
 
 Row = TypeVar("Row", bound=SQLModel)
 _NO_SYNC = {"synchronize_session": False}
+_COUNT = {"preserve_rowcount": True}  # without it the count of an INSERT is not kept
 _NEAREST_AMONG = 2000  # refs compared when one is mistyped
 
 
@@ -42,9 +42,9 @@ def table_of(row: type[SQLModel]) -> Table:
     return table
 
 
-def literally(condition: str) -> ColumnElement[bool]:
+def literally(condition: str) -> TextClause:
     """Return `condition` as it stands, so that the planner sees that a partial index answers it."""
-    return literal_column(condition, Boolean)
+    return text(condition)
 
 
 class Noun:
@@ -74,7 +74,7 @@ class Noun:
         """Execute and return how many rows it touched."""
         if rows is not None and not rows:
             return 0
-        result = self._session.connection().execute(statement, rows)
+        result = self._session.connection().execute(statement, rows, execution_options=_COUNT)
         assert isinstance(result, CursorResult)
         touched: int = result.rowcount
         return max(touched, 0)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, TextClause, case, func, select, update
 from sqlmodel import col
 
 from incident_flows.errors import IllegalTransitionError, NotFoundError
@@ -79,7 +79,7 @@ class Steps(Noun):
 
     def _take(
         self,
-        which: Iterable[ColumnElement[bool]],
+        which: tuple[TextClause, ColumnElement[bool]],
         first: SQLColumnExpression[Any],
         now: datetime,
         owner: str,
