@@ -14,6 +14,10 @@ from incident_flows.core.law import Authority, Lawbook, Regime, Scheme, SchemeRo
 from incident_flows.core.situation import Situation
 from incident_flows.core.truth import YES, Outcome, Truth, unknown
 
+UNSTATED = (
+    "organisation.statuses is not recorded: a public body, church or other body of special status may answer to "
+    "another authority"
+)
 PEOPLE_NAMES = {
     "people": "the people affected",
     "controller": "the controller",
@@ -55,7 +59,19 @@ def addressees_for(to: To, *, regime: Regime, lawbook: Lawbook, situation: Situa
     if to.id is not None:
         return [_authority(lawbook.authorities[to.id])]
     assert to.scheme is not None
-    return _by_scheme(lawbook.schemes[to.scheme], to.scheme, lawbook, situation)
+    scheme = lawbook.schemes[to.scheme]
+    if situation.facts.organisation.statuses is not None:
+        return _by_scheme(scheme, to.scheme, lawbook, situation)
+    # A special authority's competence follows from a special status (public body, church, Union institution).
+    # Unstated, the general authority is told and the doubt said: telling nobody would help nobody.
+    found = _by_scheme(scheme, to.scheme, lawbook, _without_status(situation))
+    return [replace(one, because=(*one.because, UNSTATED)) for one in found]
+
+
+def _without_status(situation: Situation) -> Situation:
+    facts = situation.facts
+    organisation = facts.organisation.model_copy(update={"statuses": ()})
+    return replace(situation, facts=facts.model_copy(update={"organisation": organisation}))
 
 
 def _others(to: To, regime: Regime, lawbook: Lawbook, situation: Situation) -> list[Addressee]:
@@ -179,8 +195,8 @@ def _competent(
     general = [authority for length, authority in here if length == longest]
     if not special and not perhaps and len(general) == 1 and not narrower_only(general, narrower):
         return _authority(general[0])
-    candidates = tuple(dict.fromkeys((*special, *perhaps, *(general or [one for _, one in narrower]))))
-    return _open(scheme, lawbook, unknown(*(missing or [path])), place=place, candidates=candidates)
+    candidates = {one.id: one for one in (*special, *perhaps, *(general or [one for _, one in narrower]))}
+    return _open(scheme, lawbook, unknown(*(missing or [path])), place=place, candidates=tuple(candidates.values()))
 
 
 def narrower_only(general: list[Authority], narrower: list[tuple[int, Authority]]) -> bool:

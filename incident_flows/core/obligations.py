@@ -15,6 +15,7 @@ from typing import Literal
 from incident_flows.core.addressees import Addressee, addressees_for
 from incident_flows.core.clocks import Counter, OpenDaysOf, Running
 from incident_flows.core.conditions import describe, evaluate
+from incident_flows.core.deadlines import Deadline
 from incident_flows.core.law import Duty, Lawbook, Regime, Version
 from incident_flows.core.situation import Situation
 from incident_flows.core.truth import NO, YES, Outcome, Truth, all_of, no, unknown, yes
@@ -273,35 +274,31 @@ class Judge:
 
     def _no_later(self, one: Obligation, bounds: Sequence[Obligation]) -> Obligation:
         moments = self.situation.facts.moments
-        ends = []
+        told: list[tuple[datetime, str]] = []
+        planned: list[tuple[datetime, str, Deadline]] = []
         for other in bounds:
             if other.status == "not-owed":
                 continue
             told_at = moments.submitted_at.get(other.id) or (
                 moments.people_told_at if other.addressee.kind == "people" else None
             )
-            end = told_at or other.running.due_at
-            if end is not None:
-                ends.append((end, other.id))
-        if not ends:
-            return one
-        end, id_ = min(ends)
-        due_at = one.running.due_at
-        if due_at is not None and due_at <= end:
-            return one
-        deadline = one.running.deadline or next(
-            (other.running.deadline for other in bounds if other.id == id_ and other.running.deadline), None
-        )
-        note = f"no later than {id_}"
-        if deadline is None:
-            running = replace(one.running, provisional_due_at=end, notes=(*one.running.notes, note))
+            if told_at is not None:
+                told.append((told_at, other.id))
+            elif other.running.deadline is not None:
+                planned.append((other.running.deadline.due_at, other.id, other.running.deadline))
+        running, due_at = one.running, one.running.due_at
+        if told and (due_at is None or min(told)[0] < due_at):
+            end, id_ = min(told)
+            deadline = Deadline(due_at=end, due_on=None, rule="no-later-than", strict=end)
+        elif planned and (due_at is None or min(planned)[0] < due_at):
+            end, id_, deadline = min(planned)
         else:
-            same = next((o.running.deadline for o in bounds if o.id == id_ and o.running.due_at == end), None)
-            moved = same or replace(deadline, due_at=end, strict=end, due_on=None, rounded=None, extended=None)
-            running = replace(
-                one.running, deadline=moved, waits_for=None, provisional_due_at=None,
-                started_at=one.running.started_at, notes=(*one.running.notes, note),
-            )
+            return one
+        note = f"no later than {id_}"
+        running = replace(
+            running, deadline=deadline, waits_for=None, provisional_due_at=None, target_at=None,
+            notes=(*running.notes, note),
+        )
         return replace(one, running=running, because=(*one.because, note))
 
 

@@ -36,12 +36,13 @@ def assess_risk(facts: Facts, policy: RiskPolicy, *, confirmed: bool = False, ex
     because = reasons.because(facts, verdict, policy)
     flags = reasons.flags(facts, verdict, policy)
     low, high, level = verdict.low, verdict.high, proposal
+    found: int | None = None
     if facts.harm.expected is not None:
         taken, line, flag = _finding(facts, verdict, proposal, confirmed=confirmed)
         because, flags = (*because, line), (*flags, flag)
         if taken:
-            low = high = FOUND[facts.harm.expected]
-            level = RISK_ORDER[low]
+            low = high = found = FOUND[facts.harm.expected]
+            level = RISK_ORDER[found]
     return Risk(
         level=level,
         at_least=RISK_ORDER[low],
@@ -59,7 +60,7 @@ def assess_risk(facts: Facts, policy: RiskPolicy, *, confirmed: bool = False, ex
         flags=flags,
         rules=reasons.deciding(verdict),
         policy_version=policy.version,
-        _explain=partial(explain_facts, facts, policy) if explain else None,
+        _explain=partial(explain_facts, facts, policy, found) if explain else None,
     )
 
 

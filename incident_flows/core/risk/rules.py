@@ -259,6 +259,11 @@ def _nothing_personal(profile: Profile) -> int:
     return YES if profile.kinds is not None and not (profile.kinds or profile.strange_kinds) else NO
 
 
+def _back_within(raw: Any, words: Words, leak: bool) -> Test:
+    line = _amount(raw)
+    return lambda profile: YES if profile.hours[1] <= line else NO
+
+
 RAISING: dict[str, Callable[[Any, Words, bool], Test]] = {
     "data": _data,
     "together": _together,
@@ -285,6 +290,8 @@ LOWERING: dict[str, Callable[[Any, Words, bool], Test]] = {
     "no_intent": _plain(lambda p: YES - p.intent),
     "people_at_most": _number(lambda p: p.people, _at_most),
     "hours_at_most": _number(lambda p: p.hours, _at_most),
+    "back_within": _back_within,
+    "out_of_reach": _plain(lambda p: YES if p.availability == YES else NO),
     "backup_at_most": _scale(lambda p: p.backup, BACKUP, _at_most),
     "enisa_at_most": _scale(lambda p: p.bands, BANDS, _at_most),
     "over": _plain(lambda p: NO if p.ongoing else YES),

@@ -231,4 +231,5 @@ class Candidate(Shape):
     fact: Annotated[str, Field(pattern=r"^(breach|data|people|harm)\.[a-z_]+$")]
     values: tuple[Supposed, ...]
     adds: StrictBool = False
+    shown: StrictBool = False
     ask: str

@@ -14,6 +14,7 @@ from incident_flows.core.risk.shapes import Candidate, Supposed
 from incident_flows.core.situation import RISK_ORDER
 
 AT_MOST_CHANGES = 3
+SILENCE = 3  # a ground nobody has mentioned is weighed as three times as likely to be missing
 
 
 def with_fact(facts: Facts, path: str, value: Any) -> Facts:
@@ -37,19 +38,27 @@ def known(facts: Facts, path: str) -> Any:
     return getattr(getattr(facts, section), name)
 
 
-def explain(facts: Facts, policy: RiskPolicy) -> Explained:
-    """Return up to three facts that would move the level and, if it is open, what to ask."""
+def explain(facts: Facts, policy: RiskPolicy, found: int | None = None) -> Explained:
+    """Return up to three facts that would move the level and, if it is open, what to ask.
+
+    Args:
+        facts: As known.
+        policy: Words, weights and rules.
+        found: A person's finding that was taken, as a step; it holds until the rules exclude it.
+    """
     now = judge(facts, policy)
-    level = _level(now)
+    level = _level(now, found)
     if level != "undetermined":
-        moves = (move for candidate in policy.what_if for move in _moves(candidate, facts, level, policy))
+        moves = (move for candidate in policy.what_if for move in _moves(candidate, facts, level, policy, found))
         return Explained(tuple(islice(moves, AT_MOST_CHANGES)))
     first_unknown = sorted(policy.what_if, key=lambda candidate: known(facts, candidate.fact) is not None)
-    moves = (move for candidate in first_unknown for move in _moves(candidate, facts, level, policy))
+    moves = (move for candidate in first_unknown for move in _moves(candidate, facts, level, policy, found))
     return Explained(tuple(islice(moves, AT_MOST_CHANGES)), _questions(now, facts, policy))
 
 
-def _level(verdict: Verdict) -> Level:
+def _level(verdict: Verdict, found: int | None) -> Level:
+    if found is not None and found >= verdict.low:
+        return RISK_ORDER[found]
     return level_between(RISK_ORDER[verdict.low], RISK_ORDER[verdict.high])
 
 
@@ -65,10 +74,12 @@ def _tried(candidate: Candidate, facts: Facts, policy: RiskPolicy) -> Iterator[t
         yield supposed, judge(with_fact(facts, candidate.fact, value), policy)
 
 
-def _moves(candidate: Candidate, facts: Facts, level: Level, policy: RiskPolicy) -> Iterator[WouldChange]:
+def _moves(
+    candidate: Candidate, facts: Facts, level: Level, policy: RiskPolicy, found: int | None
+) -> Iterator[WouldChange]:
     """Yield the first value of one fact that settles on another level, if any does."""
     for supposed, verdict in _tried(candidate, facts, policy):
-        moved = _level(verdict)
+        moved = _level(verdict, found)
         if moved not in (level, "undetermined"):
             value = list(supposed.value) if isinstance(supposed.value, tuple) else supposed.value
             yield WouldChange(candidate.fact, value, moved, f"it would be {moved} if {supposed.words}")
@@ -83,6 +94,8 @@ def _questions(now: Verdict, facts: Facts, policy: RiskPolicy) -> tuple[Question
         if known(facts, candidate.fact) is not None:
             continue
         left = [verdict.high - verdict.low for _, verdict in _tried(candidate, facts, policy)]
+        if candidate.shown:
+            left.extend([width] * SILENCE)
         removed = sum(max(width - still, 0) for still in left)
         weight = round(removed / (width * len(left)), 2)
         found.append(Question(candidate.fact, f"decides {candidate.ask}", weight))
