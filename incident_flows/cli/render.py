@@ -6,9 +6,10 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+SPECIAL = ("organisation.statuses", "organisation.sectors", "findings.")
 NARROWEST = 110  # columns a table of deadlines needs when nobody's terminal says otherwise
 
 
@@ -76,13 +77,16 @@ def wall(text: str | None) -> str:
 def deadlines(rows: Iterable[Mapping[str, Any]], *, now: datetime, incident: bool = False) -> None:
     """Print clocks as a table: addressee, local and UTC time, time left, article."""
     shown = []
+    rows = list(rows)
+    if not rows:
+        return
     for row in rows:
         end = datetime.fromisoformat(row["effective_at"].replace("Z", "+00:00")) if row["effective_at"] else None
-        kind = {"provisional": " (provisional)", "target": " (house target)"}.get(row["end"], "")
+        kind = {"provisional": " provisional", "target": " house target"}.get(row["end"], "") if end else ""
+        by = "no number in law" if row["end"] == "target" else wall(row["due_local"]) if end else "no number in law"
         shown.append((
             *([row["incident"]] if incident else []),
-            row["addressee"], wall(row["due_local"]) if row["effective_at"] else row["standard"] or "no number",
-            utc(row["effective_at"]) + kind, time_left(end, now), row["cite"] or "", row["status"],
+            row["addressee"], by, utc(row["effective_at"]) + kind, time_left(end, now), row["cite"] or "", row["status"],
         ))
     head = (*(["incident"] if incident else []), "tell", "by (their time)", "UTC", "left", "article", "status")
     table(head, shown)
@@ -99,7 +103,10 @@ def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = Fals
     for sentence in risk["because"][:6]:
         say(f"  · {sentence}")
     obligations = result["obligations"]
-    sure = [one for one in obligations if one["status"] != "not-owed" and one["reach"] == "yes"]
+    sure = [
+        one for one in obligations
+        if one["status"] != "not-owed" and one["reach"] == "yes" and one["addressee"]["kind"] != "record"
+    ]
     perhaps = [one for one in obligations if one["status"] == "undetermined" and one["reach"] == "unknown"]
     deadlines([_clock(one) for one in sure], now=now)
     if perhaps:
@@ -141,14 +148,13 @@ def _clock(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _perhaps(perhaps: list[Mapping[str, Any]], *, now: datetime, everything: bool) -> None:
+    """Print what may apply: laws that ask only where and whom first, laws for special bodies as a count."""
     regimes = {one["duty"].split("/")[0] for one in perhaps}
+    special = [one for one in perhaps if any(path.startswith(SPECIAL) for path in one["missing"])]
+    general = [one for one in perhaps if one not in special]
     say(f"May apply, not determined: {len(perhaps)} duties of {len(regimes)} laws. Provisional, shortest first:")
-    ended = [one for one in perhaps if one["due_at"] or one["provisional_due_at"]]
+    ended = [one for one in general if one["due_at"] or one["provisional_due_at"]]
     deadlines([_clock(one) for one in (perhaps if everything else ended[:8])], now=now)
-    if not everything and len(perhaps) > 8:
-        say(f"  … and {len(perhaps) - min(8, len(ended))} more (--all)")
-
-
-def hours(delta: timedelta) -> float:
-    """Return a stretch of time in hours."""
-    return delta.total_seconds() / 3600
+    if not everything:
+        rest = len(general) - min(8, len(ended))
+        say(f"  … and {rest} more, and {len(special)} duties of bodies of special status or incidents of special weight (--all)")
