@@ -14,7 +14,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from incident_flows.errors import TamperedError
+try:
+    from incident_flows.errors import TamperedError
+except ImportError:  # run alone, from inside a dossier
+
+    class TamperedError(Exception):  # type: ignore[no-redef]
+        """A sealed record does not match its seal."""
+
 
 GENESIS = "0" * 64  # what stands before the first entry
 FIELDS = (
@@ -176,3 +182,21 @@ def _check_end(last: Head, head: Head | None) -> None:
         if last.seq == head.seq
         else f"Entry {head.seq + 1} was added past the head, which says the journal ends at {head.seq}."
     )
+
+
+def main(path: str) -> int:
+    """Check the journal file of a dossier, one entry a line; print what was found and return an exit code."""
+    with open(path, encoding="utf-8") as file:
+        entries = [json.loads(line) for line in file if line.strip()]
+    try:
+        print(f"whole: {verify_incident_chain(entries)} entries, ending in {entries[-1]['hash'] if entries else GENESIS}")
+    except TamperedError as error:
+        print(error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "journal.jsonl"))
