@@ -12,14 +12,13 @@ import importlib.util
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,36 +39,105 @@ _FAST = {
     "max_connections": "200",
     "log_statement": "none",
 }
+# Runs the server until the tests end, however they end: then the pipe to them closes, and the server is
+# sent SIGQUIT: its quickest way out, for data nobody needs again.
+_UNTIL_WE_END = '"$@" & server=$!; read _; kill -QUIT $server; wait $server'
 _WHO_MAY = "local all needs_password scram-sha-256\nlocal all all trust\n"
 
 
-@dataclass
-class PostgreSQL:
-    """A running server, and fresh databases in it."""
+# What a test may have changed besides rows: triggers, columns, functions, the version.
+_SHAPE = """
+SELECT md5(string_agg(part, ' ' ORDER BY part)) FROM (
+  SELECT concat_ws(' ', tgrelid::regclass, tgname, tgenabled) AS part FROM pg_trigger WHERE NOT tgisinternal
+  UNION ALL SELECT concat_ws(' ', attrelid::regclass, attname, atttypid) FROM pg_attribute
+    WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+  UNION ALL SELECT concat_ws(' ', proname, prosrc) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+  UNION ALL SELECT version_num FROM alembic_version) AS parts
+"""
+_TABLES = """
+SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+"""
+_RECYCLED_UP_TO = 20_000_000  # bytes
 
-    socket: Path
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+class PostgreSQL:
+    """A running server, and fresh databases in it.
+
+    Making a database costs a hundred times what emptying one does, so migrated ones are used again,
+    unless a test changed more than their rows.
+    """
+
+    def __init__(self, socket: Path) -> None:
+        self.socket = socket
+        self._numbers = count(1)
+        self._empty: list[str] = []  # migrated, and not in use
+        self.run("CREATE DATABASE migrated")
+        _migrate(self.url("migrated"))
+        with self.connect("migrated") as connection:
+            self._shape = connection.execute(_SHAPE).fetchone()
+            self._rows = {
+                table: connection.execute(f"SELECT * FROM {table}").fetchall()
+                for (table,) in connection.execute(_TABLES).fetchall()
+            }
 
     def url(self, name: str, *, user: str = "postgres", password: str = "") -> str:
         secret = f":{password}" if password else ""
         return f"postgresql://{user}{secret}@/{name}?host={self.socket}"
 
-    def run(self, statement: str, *, database: str = "postgres") -> None:
-        """Execute one statement outside any transaction."""
+    def connect(self, name: str) -> Any:
         import psycopg
 
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
-            connection.execute(statement.encode())
+        return psycopg.connect(self.url(name), autocommit=True)
+
+    def run(self, statement: str) -> None:
+        """Execute one statement outside any transaction and any database of a test."""
+        with self.connect("postgres") as connection:
+            connection.execute(statement)
 
     @contextmanager
-    def fresh(self, template: str) -> Iterator[str]:
-        """Give a new database made like `template`, and drop it afterwards."""
-        name = f"test_{next(self.numbers)}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            yield self.url(name)
-        finally:
+    def fresh(self) -> Iterator[str]:
+        """Give the URL of a database without tables; drop it afterwards."""
+        name = f"bare_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name}")
+        yield self.url(name)
+        self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextmanager
+    def migrated(self) -> Iterator[str]:
+        """Give the URL of a migrated and empty database; empty it afterwards."""
+        if self._empty:
+            name = self._empty.pop()
+        else:
+            name = f"migrated_{next(self._numbers)}"
+            self.run(f"CREATE DATABASE {name} TEMPLATE migrated")
+        yield self.url(name)
+        if self._emptied(name):
+            self._empty.append(name)
+        else:
             self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _emptied(self, name: str) -> bool:
+        """Put the database back as it was made; False if more than its rows was changed."""
+        with self.connect(name) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            (size,) = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+            tables = {table for (table,) in connection.execute(_TABLES)}
+            if size > _RECYCLED_UP_TO or tables != self._rows.keys():
+                return False
+            connection.execute("SET session_replication_role = replica")  # no triggers
+            connection.execute(";".join(f"DELETE FROM {table}" for table in tables))
+            connection.execute(
+                "SELECT setval(oid::regclass, 1, false) FROM pg_class "
+                "WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace"
+            )
+            for table, rows in self._rows.items():
+                for row in rows:
+                    places = ", ".join(["%s"] * len(row))
+                    connection.execute(f"INSERT INTO {table} VALUES ({places})", row)
+            return bool(connection.execute(_SHAPE).fetchone() == self._shape)
 
 
 @pytest.fixture(scope="session")
@@ -91,22 +159,21 @@ def postgresql() -> Iterator[PostgreSQL]:
         (data / "pg_hba.conf").write_text(_WHO_MAY)
         options = [f"-c{name}={value}" for name, value in _FAST.items()]
         with log.open("wb") as output:
+            command: list[str | Path] = [bin_ / "postgres", "-D", data, "-k", home, "-h", "", *options]
             server = subprocess.Popen(
-                [bin_ / "postgres", "-D", data, "-k", home, "-h", "", *options],
+                ["sh", "-c", _UNTIL_WE_END, "sh", *command],
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=home,
+                start_new_session=True,
                 **as_user,
             )
         try:
-            _wait_until_ready(bin_, home, server, log)
-            started = PostgreSQL(home)
-            started.run("CREATE DATABASE migrated")
-            _migrate(started.url("migrated"))
-            yield started
+            _wait_until_ready(bin_, home, log)
+            yield PostgreSQL(home)
         finally:
-            server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
-            server.wait(_STARTS_WITHIN)
+            server.communicate(timeout=_STARTS_WITHIN)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -135,14 +202,14 @@ def empty_sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
     """Return the URL of a migrated and empty PostgreSQL database of this test."""
-    with postgresql.fresh("migrated") as url:
+    with postgresql.migrated() as url:
         yield url
 
 
 @pytest.fixture
 def empty_postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
     """Return the URL of a PostgreSQL database without tables."""
-    with postgresql.fresh("template1") as url:
+    with postgresql.fresh() as url:
         yield url
 
 
@@ -209,21 +276,21 @@ def _programs(home: Path, as_user: dict[str, Any]) -> Path:
     try:
         subprocess.run([installed / "bin" / "postgres", "-V"], check=True, capture_output=True, **as_user)
     except (OSError, subprocess.CalledProcessError):
-        copy = home / "programs"
+        package = installed.parent
+        copy = home / package.name / installed.name  # libraries are found beside the package
         shutil.copytree(installed, copy, ignore=shutil.ignore_patterns("include", "*.a"), symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, home / libraries.name)
         return copy / "bin"
     return installed / "bin"
 
 
-def _wait_until_ready(bin_: Path, socket: Path, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(bin_: Path, socket: Path, log: Path) -> None:
     """Wait for the server's word that it takes connections."""
-    ask = [bin_ / "pg_isready", "-q", "-h", socket, "-t", str(_STARTS_WITHIN)]
-    for _ in range(_STARTS_WITHIN * 20):
-        if subprocess.run(ask, check=False).returncode == 0:
-            return
-        try:
-            server.wait(0.05)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    pytest.fail(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+    ask = [str(bin_ / "pg_isready"), "-q", "-h", str(socket), "-t", "1"]
+    patience = monotonic() + _STARTS_WITHIN
+    while subprocess.run(ask, check=False).returncode != 0:
+        if monotonic() > patience:
+            pytest.fail(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+        sleep(0.02)

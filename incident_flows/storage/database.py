@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -158,13 +159,20 @@ class Database:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; Python needs one from 3.35 on.")
         engine = create_engine(
-            self._url,
-            hide_parameters=True,
-            json_serializer=_as_json,
-            connect_args={"timeout": self._lock_seconds},
+            self._url, hide_parameters=True, json_serializer=_as_json, creator=self._connect_sqlite
         )
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
+
+    def _connect_sqlite(self) -> sqlite3.Connection:
+        """Open the file if it is there; only `migrate` makes one."""
+        path = str(self._url.database)
+        if path.startswith("file:"):
+            query = urlencode({key: value for key, value in self._url.query.items() if key != "uri"})
+            uri = f"{path}?{query}"
+        else:
+            uri = f"file:{quote(path)}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=self._lock_seconds, check_same_thread=False)
 
     def _begin(self, connection: Connection) -> None:
         if self._is_sqlite:

@@ -70,7 +70,7 @@ class Deliveries(Noun):
             planned = planned.where(col(DeliveryRow.notice_id) == notice_id)
         claimed = self._all(
             update(DeliveryRow)
-            .where(col(DeliveryRow.id).in_(planned.with_for_update(skip_locked=True)))
+            .where(col(DeliveryRow.id).in_(self._free(planned)))
             .values(
                 state="claimed",
                 attempts=col(DeliveryRow.attempts) + 1,

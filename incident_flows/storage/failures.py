@@ -19,7 +19,11 @@ _NOTHING = "Nothing was half-written."
 # (part of the driver's message, what it means, what to do)
 _SQLITE = (
     ("readonly database", "is read-only", "Make the file and its folder writable for this user."),
-    ("unable to open database", "cannot be opened", "Check that its folder exists and is writable."),
+    (
+        "unable to open database",
+        "is not set up, or cannot be opened",
+        "Run `breach up` once, and check that its folder exists and is writable.",
+    ),
     ("disk is full", "cannot grow: the disk is full", "Free some space, then repeat the command."),
     ("database is locked", "is locked by another process", "Repeat in a moment; `breach status` shows who."),
     ("database table is locked", "is locked by another process", "Repeat in a moment."),

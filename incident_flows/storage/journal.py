@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from incident_flows.errors import InputError, TamperedError
+from incident_flows.errors import InputError, StorageError, TamperedError
 from incident_flows.storage.addresses import addresses_in
 from incident_flows.storage.chain import (
     FIELDS,
@@ -68,6 +68,8 @@ class Journal(Noun):
         Raises:
             InputError: What is to be written quotes an address; a person typed it into a free text.
         """
+        if not self._writing:
+            raise StorageError("a reading transaction tried to write to the journal")
         stamp(at)  # refuses an instant without zone
         kept = json.loads(canonical(payload))  # as it will come back, so that the seal stays true
         allowed = {address.casefold() for address in staff}

@@ -123,7 +123,7 @@ class Obligations(Noun):
 
     def decide(self, ref: str, oid: str, answer: Answer | None) -> ObligationRow:
         """Store a person's answer, or take it back with None; the engine's own answer stays beside it."""
-        known = self.get(ref, oid)
+        known = self._held(ref, oid)
         return known if known.decided == answer else self._replanned(known, decided=answer)
 
     def meet(self, ref: str, oid: str, at: datetime, by: str) -> ObligationRow:
@@ -135,17 +135,17 @@ class Obligations(Noun):
             at: When it was met.
             by: The notice that met it, or what did.
         """
-        known = self.get(ref, oid)
+        known = self._held(ref, oid)
         return known if known.met_at is not None else self._replanned(known, met_at=at, met_by=by)
 
     def unmeet(self, ref: str, oid: str) -> ObligationRow:
         """Take back that the obligation was met; its clock runs again."""
-        known = self.get(ref, oid)
+        known = self._held(ref, oid)
         return known if known.met_at is None else self._replanned(known, met_at=None, met_by=None)
 
     def replan(self, ref: str, oid: str) -> ObligationRow:
         """Give the obligation a new plan_version without any other change, as for another ladder."""
-        return self._replanned(self.get(ref, oid))
+        return self._replanned(self._held(ref, oid))
 
     def open_clocks(self, limit: int = 100) -> Sequence[ObligationRow]:
         """Return what still runs in open incidents, soonest first, those without an instant last.
@@ -173,8 +173,12 @@ class Obligations(Noun):
             self._run(update(ObligationRow).where(col(ObligationRow.id) == known.id).values(**values))
         return fields
 
+    def _held(self, ref: str, oid: str) -> ObligationRow:
+        """Return an obligation that nobody else changes before this transaction ends."""
+        self._incident(ref, lock=True)
+        return self.get(ref, oid)
+
     def _replanned(self, known: ObligationRow, **values: Any) -> ObligationRow:
-        self._incident(known.incident_ref, lock=True)
         self._run(
             update(ObligationRow)
             .where(col(ObligationRow.id) == known.id)

@@ -87,6 +87,15 @@ class Noun:
         table = table_of(row)
         return postgresql.insert(table) if self._postgresql else sqlite.insert(table)
 
+    def _free(self, chosen: Select[int]) -> Select[int]:
+        """Return the ids `chosen` selects, passing over rows another transaction is taking.
+
+        As a common table expression, because PostgreSQL may run a plain subquery more than once and
+        then take more rows than its limit.
+        """
+        taken = chosen.with_for_update(skip_locked=True).cte("free")
+        return select(taken.c.id)
+
     def _next_number(self, series: str) -> int:
         """Return the next number of a series; held until the transaction ends, so none is skipped."""
         self._insert_new(CounterRow, [{"name": series, "value": 0}])

@@ -86,16 +86,10 @@ class Steps(Noun):
         lease: timedelta,
         limit: int,
     ) -> list[StepRow]:
-        chosen = (
-            select(col(StepRow.id))
-            .where(*which)
-            .order_by(first)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
+        chosen = select(col(StepRow.id)).where(*which).order_by(first).limit(limit)
         return self._all(
             update(StepRow)
-            .where(col(StepRow.id).in_(chosen))
+            .where(col(StepRow.id).in_(self._free(chosen)))
             .values(state="claimed", claimed_by=owner, claimed_until=now + lease)
             .returning(StepRow)
         )

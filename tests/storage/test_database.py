@@ -55,9 +55,11 @@ def test_a_reading_transaction_sees_one_moment_only(database: Database) -> None:
         assert reading.leases.get("mark") == 1
 
 
-def test_a_reading_transaction_cannot_write(database: Database) -> None:
+def test_a_reading_transaction_cannot_write(database: Database, noon: datetime) -> None:
     with pytest.raises(StorageError, match="a reading transaction tried to write"), database.read() as tx:
         tx.leases.put("mark", 1)
+    with pytest.raises(StorageError, match="tried to write to the journal"), database.read() as tx:
+        tx.journal.write(noon, "ana", "open", None, "x", {})
     with database.write() as tx:
         tx.leases.put("mark", 2)  # the connection is not spoilt for the next writer
 
@@ -316,6 +318,25 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path, open_database: Ope
     (tmp_path / "file").touch()
     database = open_database(f"sqlite:///{tmp_path / 'file' / 'breach.db'}")
     assert "cannot be made" in _refusal(database.migrate)
+
+
+def test_looking_at_a_database_that_is_not_there_does_not_make_one(
+    empty_sqlite_url: str, tmp_path: Path, open_database: Opener
+) -> None:
+    database = open_database(empty_sqlite_url)
+    for act in (database.check, lambda: _write(database)):
+        assert "`breach up`" in _refusal(act)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_may_have_signs_in_its_name_that_mean_something_in_a_url(
+    tmp_path: Path, open_database: Opener
+) -> None:
+    path = tmp_path / "50% off #1 näme.db"
+    database = open_database(f"sqlite:///{path}")
+    database.migrate()
+    database.check()
+    assert path.stat().st_size > 0
 
 
 def test_a_file_in_no_folder_says_so(tmp_path: Path, open_database: Opener) -> None:
