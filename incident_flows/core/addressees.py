@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from incident_flows.core.conditions import evaluate, parse_condition
+from incident_flows.core.conditions import evaluate
 from incident_flows.core.law import Authority, Lawbook, Regime, Scheme, SchemeRoute, To
 from incident_flows.core.situation import Situation
 from incident_flows.core.truth import YES, Outcome, Truth, unknown
@@ -75,7 +75,7 @@ def _without_status(situation: Situation) -> Situation:
 
 
 def _others(to: To, regime: Regime, lawbook: Lawbook, situation: Situation) -> list[Addressee]:
-    zone = regime.zone or lawbook.zones.get(regime.place) or _zone_of_place(regime.place, lawbook)
+    zone = regime.zone or lawbook.zones.get(regime.place) or lawbook.general_zones.get(regime.place)
     if to.kind == "controller":
         partners = situation.facts.organisation.controllers
         if partners:
@@ -88,11 +88,6 @@ def _others(to: To, regime: Regime, lawbook: Lawbook, situation: Situation) -> l
     return [Addressee(to.kind, to.id, name, zone, to.id or to.kind, calendar=regime.place)]
 
 
-def _zone_of_place(place: str, lawbook: Lawbook) -> str | None:
-    zones = {a.zone for a in lawbook.authorities.values() if a.place == place and a.scope == "general"}
-    return zones.pop() if len(zones) == 1 else None
-
-
 def _authority(authority: Authority, *because: str) -> Addressee:
     return Addressee(
         "authority", authority.id, authority.name, authority.zone, authority.id,
@@ -102,11 +97,8 @@ def _authority(authority: Authority, *because: str) -> Addressee:
 
 def _by_scheme(scheme: Scheme, name: str, lawbook: Lawbook, situation: Situation) -> list[Addressee]:
     open_for: list[str] = []
-    for route in scheme.routes:
-        outcome = (
-            YES if route.when is None
-            else evaluate(parse_condition(route.when, place=scheme.area), situation)
-        )
+    for route, condition in scheme.ways:
+        outcome = YES if condition is None else evaluate(condition, situation)
         if outcome.truth is Truth.UNKNOWN:
             open_for.extend(word for word in outcome.missing if word not in open_for)
             continue
@@ -175,11 +167,11 @@ def _competent(
     for authority, competence in lawbook.by_scheme.get(name, ()):
         if not (situation.inside(place, competence.place) or situation.around(place, competence.place)):
             continue
-        if competence.when is None:
+        if competence.condition is None:
             rows = here if situation.inside(place, competence.place) else narrower
             rows.append((len(competence.place), authority))
             continue
-        outcome = evaluate(parse_condition(competence.when, place=competence.place), situation)
+        outcome = evaluate(competence.condition, situation)
         if outcome.truth is Truth.UNKNOWN:
             perhaps.append(authority)
             missing.extend(word for word in outcome.missing if word not in missing)

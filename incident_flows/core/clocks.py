@@ -247,5 +247,4 @@ class Counter:
         zone = self.lawbook.zones.get(place) or self.lawbook.zones.get(country)
         if zone:
             return zone
-        zones = {a.zone for a in self.lawbook.authorities.values() if a.place == country and a.scope == "general"}
-        return zones.pop() if len(zones) == 1 else "UTC"
+        return self.lawbook.general_zones.get(country, "UTC")

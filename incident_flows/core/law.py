@@ -12,10 +12,11 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from incident_flows.core.conditions import Condition, ConditionError, parse_condition
 from incident_flows.core.facts import Contact, Moments, Place, Role
+from incident_flows.core.reach import ReachIndex
 
 Confidence = Literal["high", "medium", "low"]
 Basis = Literal["read", "mixed", "recalled"]
@@ -282,7 +283,6 @@ class Regime(Law):
     applies: Any = None  # default: established there, or people live there
     known_gaps: tuple[str, ...] = ()
     duties: dict[str, Duty]
-    _parsed: dict[int, Condition] = PrivateAttr(default_factory=dict)
 
     @cached_property
     def reach(self) -> Condition:
@@ -292,10 +292,15 @@ class Regime(Law):
 
     def condition(self, raw: Any) -> Condition:
         """Return `raw`, a condition of one of this regime's duties, parsed once."""
-        key = id(raw)
-        if key not in self._parsed:
-            self._parsed[key] = parse_condition(raw, place=self.place)
-        return self._parsed[key]
+        known = self.parsed.get(id(raw))
+        if known is None or known[0] is not raw:  # an id alone may have been another object's
+            known = self.parsed[id(raw)] = (raw, parse_condition(raw, place=self.place))
+        return known[1]
+
+    @cached_property
+    def parsed(self) -> dict[int, tuple[Any, Condition]]:
+        """Conditions parsed so far, with what they were parsed from."""
+        return {}
 
     def faults(self) -> list[str]:
         """Return one line for each condition that cannot be read and each reference that leads nowhere."""
@@ -342,6 +347,11 @@ class Competence(Law):
     scheme: str
     place: str
     when: Any = None
+
+    @cached_property
+    def condition(self) -> Condition | None:
+        """`when`, parsed once."""
+        return None if self.when is None else parse_condition(self.when, place=self.place)
 
 
 class Authority(Law):
@@ -393,6 +403,13 @@ class Scheme(Law):
     undetermined: str  # what the addressee is called while it is not known
     routes: tuple[SchemeRoute, ...]
 
+    @cached_property
+    def ways(self) -> tuple[tuple[SchemeRoute, Condition | None], ...]:
+        """The routes with their conditions, parsed once."""
+        return tuple(
+            (route, None if route.when is None else parse_condition(route.when, place=self.area)) for route in self.routes
+        )
+
 
 class Lawbook(Law):
     """Everything the engine knows of the law, with the digest of the files it was read from."""
@@ -414,6 +431,20 @@ class Lawbook(Law):
         regime_id, _, key = duty_id.partition("/")
         regime = self.regimes.get(regime_id)
         return (regime, regime.duties[key]) if regime and key in regime.duties else None
+
+    @cached_property
+    def reach_index(self) -> ReachIndex:
+        """Which regimes are worth asking, by place."""
+        return ReachIndex(((id_, regime.reach) for id_, regime in self.regimes.items()), self.groups)
+
+    @cached_property
+    def general_zones(self) -> dict[str, str]:
+        """The zone of each place whose general authorities all keep the same one."""
+        found: dict[str, set[str]] = {}
+        for authority in self.authorities.values():
+            if authority.scope == "general":
+                found.setdefault(authority.place, set()).add(authority.zone)
+        return {place: zones.pop() for place, zones in found.items() if len(zones) == 1}
 
     @cached_property
     def by_scheme(self) -> dict[str, tuple[tuple[Authority, Competence], ...]]:

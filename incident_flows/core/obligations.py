@@ -84,7 +84,11 @@ class Judge:
         """Return all obligations, soonest first, and the regimes that do not reach this breach."""
         found: list[Obligation] = []
         outside: list[Regime] = []
+        asked = self.lawbook.reach_index.worth_asking(self.situation) if regimes is None else None
         for regime in self.lawbook.regimes.values() if regimes is None else regimes:
+            if asked is not None and regime.id not in asked:
+                outside.append(regime)
+                continue
             reach = evaluate(regime.reach, self.situation)
             if reach.truth is Truth.NO:
                 outside.append(regime)
@@ -151,7 +155,11 @@ class Judge:
                 no(f"arises only on an outside event (moments.{version.arises_on}), and none is recorded"), ()
             )
         parts = [reach, by]
+        if by.truth is Truth.NO and not self.explain:
+            return Judged(by, ())
         when = YES if version.when is None else evaluate(regime.condition(version.when), self.situation)
+        if when.truth is Truth.NO and not self.explain:
+            return Judged(when, ())
         parts.append(when)
         lifted: list[Outcome] = []
         for exception in version.unless:

@@ -19,6 +19,29 @@ RiskLevel = Literal["unlikely", "risk", "high"]
 RISK_ORDER: tuple[RiskLevel, ...] = ("unlikely", "risk", "high")
 
 
+def inside(code: str, area: str, groups: Mapping[str, frozenset[str]]) -> bool:
+    """Return whether place `code` lies in `area`, a place or a group.
+
+    `DE-BW` lies in `DE`, and in every group that holds `DE-BW` or `DE`.
+    """
+    if code == area or code.startswith(area + "-"):
+        return True
+    members = groups.get(area)
+    return members is not None and (code in members or code.partition("-")[0] in members)
+
+
+def around(code: str, area: str, groups: Mapping[str, frozenset[str]]) -> bool:
+    """Return whether `code` is a wider place holding `area`, so that part of it may lie inside."""
+    if area in groups:
+        return any(member.startswith(code + "-") for member in groups[area])
+    return area.startswith(code + "-")
+
+
+def touches(code: str, area: str, groups: Mapping[str, frozenset[str]]) -> bool:
+    """Return whether `code` lies in `area` or holds a part of it."""
+    return inside(code, area, groups) or around(code, area, groups)
+
+
 @dataclass(frozen=True, slots=True)
 class RiskBounds:
     """Where the risk to people lies; both ends inclusive, equal when it is determined."""
@@ -45,20 +68,12 @@ class Situation:
     _reach: dict[tuple[str, str], Outcome] = field(default_factory=dict, compare=False, repr=False)
 
     def inside(self, code: str, area: str) -> bool:
-        """Return whether place `code` lies in `area`, a place or a group.
-
-        `DE-BW` lies in `DE`, and in every group that holds `DE-BW` or `DE`.
-        """
-        if code == area or code.startswith(area + "-"):
-            return True
-        members = self.groups.get(area)
-        return members is not None and (code in members or code.split("-")[0] in members)
+        """Return whether place `code` lies in `area`, a place or a group."""
+        return inside(code, area, self.groups)
 
     def around(self, code: str, area: str) -> bool:
         """Return whether `code` is a wider place holding `area`, so that part of it may lie inside."""
-        if area in self.groups:
-            return any(member.startswith(code + "-") for member in self.groups[area])
-        return area.startswith(code + "-")
+        return around(code, area, self.groups)
 
     def established(self, area: str) -> Outcome:
         """Answer: has the organisation an establishment in `area`?"""

@@ -15,7 +15,9 @@ class Truth(Enum):
     UNKNOWN = "unknown"
 
     def __invert__(self) -> Truth:
-        return {Truth.YES: Truth.NO, Truth.NO: Truth.YES}.get(self, self)
+        if self is Truth.UNKNOWN:
+            return self
+        return Truth.NO if self is Truth.YES else Truth.YES
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,17 @@ def negated(outcome: Outcome) -> Outcome:
 
 
 def _combine(outcomes: Iterable[Outcome], *, decisive: Truth) -> Outcome:
-    used: list[str] = []
-    missing: list[str] = []
+    used: dict[str, None] = {}
+    missing: dict[str, None] = {}
+    left_open = False
     for outcome in outcomes:
         if outcome.truth is decisive:
             return outcome
         if outcome.truth is Truth.UNKNOWN:
-            missing.extend(word for word in outcome.missing if word not in missing)
-        used.extend(word for word in outcome.used if word not in used)
-    if missing:
+            left_open = True
+            missing.update(dict.fromkeys(outcome.missing))
+        if outcome.used:
+            used.update(dict.fromkeys(outcome.used))
+    if left_open:
         return Outcome(Truth.UNKNOWN, tuple(used), tuple(missing))
     return Outcome(~decisive, tuple(used))

@@ -49,6 +49,11 @@ class Library:
         """Open days by calendar code."""
         return Calendars(read_yaml(self.root / "policies" / "calendars.yaml").data)
 
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Versions of the calendars and zone data, as they were when this library was first asked."""
+        return self.calendars.versions()
+
     def open_days(self, code: str) -> OpenDays:
         """Return the open days of a calendar code such as DE-BW."""
         return self.calendars.open_days(code)
@@ -60,5 +65,5 @@ class Library:
         """Return risk and obligations for the facts, under this library's law."""
         return assess(
             facts, lawbook=self.lawbook, policy=self.risk_policy, open_days=self.open_days, today=today, as_of=as_of,
-            proposals=proposals, explain=explain, confirmed=confirmed, versions=self.calendars.versions(),
+            proposals=proposals, explain=explain, confirmed=confirmed, versions=self.versions,
         )
