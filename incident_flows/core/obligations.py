@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from incident_flows.core.addressees import Addressee, addressees_for
@@ -219,7 +219,9 @@ class Judge:
         )
         if version.follows_if_incomplete and follows.truth is not Truth.NO:
             complete = self._submitted_complete(parent)
-            if complete is None:
+            if complete is None and self._submitted(parent):
+                follows = unknown("moments.submitted_complete")
+            elif complete is None:
                 follows = no(f"nothing has been submitted under {parent.id} that could have left something open")
             elif complete:
                 follows = no(f"what was submitted under {parent.id} left nothing open")
@@ -233,6 +235,10 @@ class Judge:
         return self._obligation(
             regime, duty_id, duty, version, addressee, same, reach, {parent.duty.partition("/")[2]: [parent]}
         )
+
+    def _submitted(self, parent: Obligation) -> bool:
+        submitted = self.situation.facts.moments.submitted_at
+        return parent.id in submitted or parent.duty in submitted
 
     def _submitted_complete(self, parent: Obligation) -> bool | None:
         complete = self.situation.facts.moments.submitted_complete
@@ -253,7 +259,7 @@ class Judge:
         full = name if "/" in name else f"{regime.id}/{name}"
         keys = [f"{full}@{addressee.key}", full, *(row.id for row in rows)]
         at = next((submitted[key] for key in keys if key in submitted), None)
-        due = min((row.effective_due_at for row in rows if row.effective_due_at), default=None)
+        due = min((end for row in rows if (end := _last_instant(row))), default=None)
         return at, due
 
     def _ordered(self, found: list[Obligation]) -> list[Obligation]:
@@ -308,6 +314,13 @@ class Judge:
             notes=(*running.notes, note),
         )
         return replace(one, running=running, because=(*one.because, note))
+
+
+def _last_instant(one: Obligation) -> datetime | None:
+    """Return the last instant at which the act is still in time: before 24:00, where a day ends it."""
+    end = one.effective_due_at
+    deadline = one.running.deadline
+    return end - timedelta(seconds=1) if end and deadline and deadline.due_on else end
 
 
 def _reasons(outcome: Outcome) -> str:
