@@ -189,7 +189,8 @@ def main(path: str) -> int:
     with open(path, encoding="utf-8") as file:
         entries = [json.loads(line) for line in file if line.strip()]
     try:
-        print(f"whole: {verify_incident_chain(entries)} entries, ending in {entries[-1]['hash'] if entries else GENESIS}")
+        count, last = verify_incident_chain(entries), entries[-1]["hash"] if entries else GENESIS
+        print(f"whole: {count} entries, ending in {last}")
     except TamperedError as error:
         print(error)
         return 1

@@ -7,15 +7,31 @@ reminder may rather come late than never. The auditor's question is asked in oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, TextClause, case, func, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, TextClause, bindparam, case, func, select, update
 from sqlmodel import col
 
 from incident_flows.errors import IllegalTransitionError, NotFoundError
-from incident_flows.storage.rows import Noun, literally
+from incident_flows.storage.rows import Noun, literally, table_of
 from incident_flows.storage.tables import UNFIRED, StepRow
+
+
+@dataclass(frozen=True)
+class Fired:
+    """What is recorded of one step that fired.
+
+    Attributes:
+        step_id: The step.
+        late_seconds: How long after its instant.
+        late_because: Why, if late.
+    """
+
+    step_id: int
+    late_seconds: float = 0.0
+    late_because: str | None = None
 
 
 class Steps(Noun):
@@ -144,6 +160,40 @@ class Steps(Noun):
                 f"{owner} cannot fire it"
             )
         return fired
+
+    def fired_all(self, results: Sequence[Fired], at: datetime, *, owner: str) -> Sequence[int]:
+        """Store that many claimed steps have fired, in one sweep.
+
+        Returns:
+            The numbers of those that had fired already, or that another owner holds by now.
+        """
+        table = table_of(StepRow)
+        statement = (
+            update(table)
+            .where(
+                table.c.id == bindparam("step_id"), table.c.claimed_by == owner, table.c.fired_at.is_(None)
+            )
+            .values(
+                state=case((table.c.acknowledged_at.is_not(None), "acknowledged"), else_="fired"),
+                fired_at=at,
+                late_seconds=bindparam("late"),
+                late_because=bindparam("because"),
+                claimed_until=None,
+            )
+        )
+        rows = [
+            {"step_id": done.step_id, "late": done.late_seconds, "because": done.late_because}
+            for done in results
+        ]
+        if self._run(statement, rows) == len(rows):
+            return []
+        ids = [done.step_id for done in results]
+        mine = self._session.scalars(
+            select(col(StepRow.id)).where(
+                col(StepRow.id).in_(ids), col(StepRow.claimed_by) == owner, col(StepRow.fired_at) == at
+            )
+        )
+        return sorted(set(ids) - set(mine))
 
     def acknowledge(self, step_id: int, by: str, at: datetime) -> StepRow:
         """Store that somebody has seen a step; the first one counts, and it no longer escalates.

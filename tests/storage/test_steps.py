@@ -12,6 +12,7 @@ import pytest
 
 from incident_flows.errors import IllegalTransitionError, NotFoundError
 from incident_flows.storage.database import Database
+from incident_flows.storage.steps import Fired
 from incident_flows.storage.tables import IncidentRow
 
 HOUR, LEASE = timedelta(hours=1), timedelta(minutes=2)
@@ -58,6 +59,25 @@ def test_a_step_fires_once(database: Database, planned: IncidentRow, noon: datet
             tx.steps.fired(first.id, at, owner=owner)
     with database.write() as tx:
         assert [row.name for row in tx.steps.claim(at + HOUR, "w2", LEASE, 10)] == ["2h", "3h"]
+
+
+def test_many_steps_fire_in_one_sweep_and_those_of_others_are_named(
+    database: Database, planned: IncidentRow, noon: datetime
+) -> None:
+    at = noon + 9 * HOUR
+    with database.write() as tx:
+        (other,) = tx.steps.claim(noon + HOUR, "w2", 99 * HOUR, 1)
+        first, second = tx.steps.claim(at, "w1", LEASE, 10)
+        tx.steps.acknowledge(second.id, "ana", at)
+        results = [Fired(first.id, 25_200.0, "engine was down"), Fired(second.id), Fired(other.id)]
+        assert tx.steps.fired_all(results, at, owner="w1") == [other.id]
+        stored = {row.id: row for row in tx.steps.list(planned.id)}
+        assert (stored[first.id].state, stored[first.id].late_seconds) == ("fired", 25_200.0)
+        assert (stored[second.id].state, stored[second.id].fired_at) == ("acknowledged", at)
+        assert (stored[other.id].state, stored[other.id].claimed_by) == ("claimed", "w2")
+        assert tx.steps.fired_all([Fired(other.id)], at, owner="w2") == []
+        assert tx.steps.fired_all([Fired(first.id)], at + HOUR, owner="w1") == [first.id]
+        assert tx.steps.fired_all([], at, owner="w1") == []
 
 
 def test_a_lapsed_claim_goes_to_the_next_and_the_first_can_no_longer_fire(
