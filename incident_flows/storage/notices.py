@@ -130,7 +130,7 @@ class Notices(Noun):
     def move(
         self,
         notice_id: int,
-        expected_state: NoticeState | Collection[NoticeState],
+        expected_state: str | Collection[str],
         new_state: NoticeState,
         **fields: Any,
     ) -> NoticeRow:

@@ -28,11 +28,11 @@ class Added:
     """What came of taking people in.
 
     Attributes:
-        new: Rows stored.
+        accepted: Rows stored.
         duplicates: Rows whose address this incident has already.
     """
 
-    new: int
+    accepted: int
     duplicates: int
 
 
@@ -53,7 +53,7 @@ class People(Noun):
             new += self._insert_new(
                 RecipientRow, [{**_OPTIONAL, **row, "incident_id": incident_id} for row in part]
             )
-        return Added(new=new, duplicates=len(rows) - new)
+        return Added(accepted=new, duplicates=len(rows) - new)
 
     def count(self, incident_id: int) -> int:
         """Return how many recipients an incident has."""

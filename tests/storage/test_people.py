@@ -26,10 +26,10 @@ def test_ten_thousand_people_come_in_once_each(
 ) -> None:
     rows = _people(noon, 10_000, language="es", place="ES")
     with database.write() as tx:
-        assert tx.people.add_many(incident.id, rows + rows[:5]) == Added(new=10_000, duplicates=5)
+        assert tx.people.add_many(incident.id, rows + rows[:5]) == Added(accepted=10_000, duplicates=5)
     with database.write() as tx:
-        assert tx.people.add_many(incident.id, rows[:100]) == Added(new=0, duplicates=100)
-        assert tx.people.add_many(incident.id, []) == Added(new=0, duplicates=0)
+        assert tx.people.add_many(incident.id, rows[:100]) == Added(accepted=0, duplicates=100)
+        assert tx.people.add_many(incident.id, []) == Added(accepted=0, duplicates=0)
         assert tx.people.count(incident.id) == 10_000
 
 
@@ -38,8 +38,8 @@ def test_an_address_is_unique_within_its_incident_only(
 ) -> None:
     first, second = open_incident(database), open_incident(database)
     with database.write() as tx:
-        assert tx.people.add_many(first.id, _people(noon, 3)).new == 3
-        assert tx.people.add_many(second.id, _people(noon, 3)).new == 3
+        assert tx.people.add_many(first.id, _people(noon, 3)).accepted == 3
+        assert tx.people.add_many(second.id, _people(noon, 3)).accepted == 3
         assert tx.people.count(first.id) == 3
 
 
