@@ -174,7 +174,7 @@ def _outage(profile: Profile, policy: RiskPolicy) -> Ends:
     def weight(backup: float, hours: float) -> float:
         if backup == 2 and "restored" not in profile.measures:
             return weights.lost
-        return weights.temporary if hours > line or backup == 1 else weights.easy
+        return weights.temporary if hours > line or backup >= 1 else weights.easy
 
     low = weight(profile.backup[0], profile.hours[0])
     return (low if profile.availability == YES else 0.0), weight(profile.backup[1], profile.hours[1])

@@ -22,6 +22,7 @@ SEALED, VEILED, CLEAR = 0, 1, 2
 _REACH_OF = {word: (float(step), float(step)) for step, word in enumerate(REACH)}
 _BACKUP_OF = {word: (float(step), float(step)) for step, word in enumerate(BACKUP)}
 _ANYBODY = (1.0, 5.0)
+_ANYBODY_OR_NOBODY = (0.0, 5.0)
 _NOTHING: Mapping[str, bool] = {}
 
 
@@ -33,10 +34,11 @@ class Profile:
         kinds: All data kinds of the policy that are concerned; None when unknown.
         readable_kinds: The same without what is properly hashed.
         strange_kinds, strange_groups: Whether a word the policy does not know was used.
-        tier: What the worst readable kind can do; -1 where there is none.
+        tier, tier_of_all: What the worst readable kind, or kind at all, can do; -1 where there is none.
         reach: Whom the data reached, as a step of `REACH`.
         readable: How readable they are, as a step of `READABLE`.
         backup, hours, ongoing: How badly and how long data were missing.
+        out_of_reach: Whether it is stated that they were.
         people: How many people.
         bands: ENISA's band, put in by `enisa.read`.
     """
@@ -58,6 +60,7 @@ class Profile:
         "measures",
         "not_acquired",
         "ongoing",
+        "out_of_reach",
         "people",
         "reach",
         "readable",
@@ -65,6 +68,7 @@ class Profile:
         "strange_groups",
         "strange_kinds",
         "tier",
+        "tier_of_all",
     )
 
     confidentiality: int
@@ -75,11 +79,13 @@ class Profile:
     not_acquired: bool
     already_public: bool
     ongoing: bool
+    out_of_reach: bool
     kinds: frozenset[str] | None
     readable_kinds: frozenset[str] | None
     strange_kinds: bool
     strange_groups: bool
     tier: Ends
+    tier_of_all: Ends
     reach: Ends
     readable: Ends
     backup: Ends
@@ -98,6 +104,7 @@ class Profile:
         self.confidentiality = self._leaked(kinds, exposure, acquired)
         self.integrity = OPEN if kinds is None else YES if "integrity" in kinds else NO
         self.availability = self._missed(kinds, data.unavailable_hours)
+        self.out_of_reach = kinds is not None and "availability" in kinds
         self.reach = self._reached(exposure, acquired)
         self.acquired = acquired is True
         self.not_acquired = acquired is False
@@ -114,7 +121,8 @@ class Profile:
         self.kinds = self._known(data.kinds, policy)
         self.readable_kinds = self.kinds
         self.readable = self._readability(facts, policy)
-        self.tier = self._tier(policy)
+        self.tier = self._tier(self.readable_kinds, policy)
+        self.tier_of_all = self.tier if self.readable_kinds == self.kinds else self._tier(self.kinds, policy)
         self.already_public = data.already_public is True
         self.backup = _BACKUP_OF.get(data.backup or "", (0.0, 2.0))
         hours = data.unavailable_hours
@@ -133,7 +141,7 @@ class Profile:
     def _leaked(self, kinds: tuple[str, ...] | None, exposure: str | None, acquired: bool | None) -> int:
         nobody = exposure == "none"
         if kinds is None:
-            recipients = exposure not in (None, "none", "hostile")
+            recipients = exposure not in (None, "none")
             if acquired or (recipients and acquired is None):
                 return YES
             return NO if nobody and acquired is False else OPEN
@@ -166,9 +174,7 @@ class Profile:
 
     def _reached(self, exposure: str | None, acquired: bool | None) -> Ends:
         if exposure is None:
-            return (0.0, 5.0) if acquired is not True else _ANYBODY
-        if exposure == "none":
-            return (0.0, 0.0) if acquired is False else (0.0, 5.0) if acquired is None else _ANYBODY
+            return _ANYBODY if acquired else _ANYBODY_OR_NOBODY
         return _REACH_OF[exposure]
 
     def _known(self, kinds: tuple[str, ...] | None, policy: RiskPolicy) -> frozenset[str] | None:
@@ -200,11 +206,11 @@ class Profile:
             return kept, CLEAR
         return (CLEAR, CLEAR) if key_exposed else (kept, kept)
 
-    def _tier(self, policy: RiskPolicy) -> Ends:
-        if self.readable_kinds is None:
+    def _tier(self, kinds: frozenset[str] | None, policy: RiskPolicy) -> Ends:
+        if kinds is None:
             return -1.0, 3.0
         tiers = policy.tier_of
-        worst = max((tiers[kind] for kind in self.readable_kinds), default=-1.0)
+        worst = max((tiers[kind] for kind in kinds), default=-1.0)
         return (worst, 3.0) if self.strange_kinds else (worst, worst)
 
 

@@ -129,15 +129,19 @@ class Risk:
     @property
     def questions(self) -> tuple[Question, ...]:
         """For an undetermined level: what to find out, the most decisive first."""
-        return self.explained.questions
+        return self.explained.questions if self.level == "undetermined" else ()
 
     def method(self, wanted: str) -> MethodResult:
         """Return one method's result by its id."""
         return next(result for result in self.methods if result.id == wanted)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the shape of the contract, with the bounds and the explanation beside it."""
-        return {
+    def to_json(self, *, explain: bool = True) -> dict[str, Any]:
+        """Return the shape of the contract, with the bounds and the explanation beside it.
+
+        Args:
+            explain: Whether `would_change` stands in it, which costs more than the assessment itself.
+        """
+        shown: dict[str, Any] = {
             "level": self.level,
             "owed_to": self.owed_to,
             "at_least": self.at_least,
@@ -145,12 +149,14 @@ class Risk:
             "proposal": self.proposal,
             "methods": [method.to_json() for method in self.methods],
             "because": list(self.because),
-            "would_change": [change.to_json() for change in self.would_change],
             "questions": [question.to_json() for question in self.questions],
             "flags": list(self.flags),
             "rules": list(self.rules),
             "policy": self.policy_version,
         }
+        if explain:
+            shown["would_change"] = [change.to_json() for change in self.would_change]
+        return shown
 
     def paragraph(self) -> str:
         """Return the assessment as one paragraph that can be filed."""

@@ -259,6 +259,14 @@ def _nothing_personal(profile: Profile) -> int:
     return YES if profile.kinds is not None and not (profile.kinds or profile.strange_kinds) else NO
 
 
+def _tier(compare: Callable[..., Test]) -> Callable[[Any, Words, bool], Test]:
+    def build(raw: Any, words: Words, leak: bool) -> Test:
+        step = _step(raw, TIERS)
+        return compare((lambda p: p.tier) if leak else (lambda p: p.tier_of_all), step)
+
+    return build
+
+
 def _back_within(raw: Any, words: Words, leak: bool) -> Test:
     line = _amount(raw)
     return lambda profile: YES if profile.hours[1] <= line else NO
@@ -267,7 +275,7 @@ def _back_within(raw: Any, words: Words, leak: bool) -> Test:
 RAISING: dict[str, Callable[[Any, Words, bool], Test]] = {
     "data": _data,
     "together": _together,
-    "tier": _scale(lambda p: p.tier, TIERS, _at_least),
+    "tier": _tier(_at_least),
     "reach": _scale(lambda p: p.reach, REACH, _at_least),
     "readable": _scale(lambda p: p.readable, READABLE, _at_least),
     "groups": _groups,
@@ -283,7 +291,7 @@ LOWERING: dict[str, Callable[[Any, Words, bool], Test]] = {
     "no_data": _no_data,
     "no_personal_data": _plain(_nothing_personal),
     "nobody": _plain(lambda p: YES if p.people[1] == 0 else NO),
-    "tier_at_most": _scale(lambda p: p.tier, TIERS, _at_most),
+    "tier_at_most": _tier(_at_most),
     "reach_at_most": _scale(lambda p: p.reach, REACH, _at_most),
     "readable_at_most": _scale(lambda p: p.readable, READABLE, _at_most),
     "no_groups": _no_groups,
@@ -291,7 +299,7 @@ LOWERING: dict[str, Callable[[Any, Words, bool], Test]] = {
     "people_at_most": _number(lambda p: p.people, _at_most),
     "hours_at_most": _number(lambda p: p.hours, _at_most),
     "back_within": _back_within,
-    "out_of_reach": _plain(lambda p: YES if p.availability == YES else NO),
+    "out_of_reach": _plain(lambda p: YES if p.out_of_reach else NO),
     "backup_at_most": _scale(lambda p: p.backup, BACKUP, _at_most),
     "enisa_at_most": _scale(lambda p: p.bands, BANDS, _at_most),
     "over": _plain(lambda p: NO if p.ongoing else YES),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from incident_flows.core.facts import CountRange, Facts
@@ -33,9 +34,12 @@ def with_fact(facts: Facts, path: str, value: Any) -> Facts:
 
 
 def known(facts: Facts, path: str) -> Any:
-    """Return a fact by its path; None when it is unknown."""
+    """Return a fact by its path; None when it is unknown, as a number within bounds is."""
     section, name = path.split(".")
-    return getattr(getattr(facts, section), name)
+    value = getattr(getattr(facts, section), name)
+    if isinstance(value, CountRange):
+        return value.at_least if value.at_least == value.at_most else None
+    return value
 
 
 def explain(facts: Facts, policy: RiskPolicy, found: int | None = None) -> Explained:
@@ -46,58 +50,63 @@ def explain(facts: Facts, policy: RiskPolicy, found: int | None = None) -> Expla
         policy: Words, weights and rules.
         found: A person's finding that was taken, as a step; it holds until the rules exclude it.
     """
-    now = judge(facts, policy)
-    level = _level(now, found)
-    if level != "undetermined":
-        moves = (move for candidate in policy.what_if for move in _moves(candidate, facts, level, policy, found))
-        return Explained(tuple(islice(moves, AT_MOST_CHANGES)))
-    first_unknown = sorted(policy.what_if, key=lambda candidate: known(facts, candidate.fact) is not None)
-    moves = (move for candidate in first_unknown for move in _moves(candidate, facts, level, policy, found))
-    return Explained(tuple(islice(moves, AT_MOST_CHANGES)), _questions(now, facts, policy))
+    return _WhatIf(facts, policy, found, judge(facts, policy)).explained()
 
 
-def _level(verdict: Verdict, found: int | None) -> Level:
-    if found is not None and found >= verdict.low:
-        return RISK_ORDER[found]
-    return level_between(RISK_ORDER[verdict.low], RISK_ORDER[verdict.high])
+@dataclass(frozen=True, slots=True)
+class _WhatIf:
+    facts: Facts
+    policy: RiskPolicy
+    found: int | None
+    now: Verdict
 
+    def explained(self) -> Explained:
+        level = self._level(self.now)
+        candidates = list(self.policy.what_if)
+        if level == "undetermined":  # what is missing first: those facts can still be found out
+            candidates.sort(key=lambda candidate: known(self.facts, candidate.fact) is not None)
+        moves = chain.from_iterable(self._moves(candidate, level) for candidate in candidates)
+        questions = self._questions() if level == "undetermined" else ()
+        return Explained(tuple(islice(moves, AT_MOST_CHANGES)), questions)
 
-def _tried(candidate: Candidate, facts: Facts, policy: RiskPolicy) -> Iterator[tuple[Supposed, Verdict]]:
-    """Yield each value that differs from the known one, with what the rules then say."""
-    present = known(facts, candidate.fact)
-    for supposed in candidate.values:
-        value: Any = supposed.value
-        if candidate.adds and isinstance(value, tuple):
-            value = (*(present or ()), *(word for word in value if word not in (present or ())))
-        if value == present or (isinstance(present, CountRange) and present.at_least == value):
-            continue
-        yield supposed, judge(with_fact(facts, candidate.fact, value), policy)
+    def _level(self, verdict: Verdict) -> Level:
+        if self.found is not None and self.found >= verdict.low:
+            return RISK_ORDER[self.found]
+        return level_between(RISK_ORDER[verdict.low], RISK_ORDER[verdict.high])
 
+    def _tried(self, candidate: Candidate) -> Iterator[tuple[Supposed, Verdict]]:
+        """Yield each other value that contradicts no other fact, with what the rules then say."""
+        present = known(self.facts, candidate.fact)
+        for supposed in candidate.values:
+            value: Any = supposed.value
+            if candidate.adds and isinstance(value, tuple):
+                value = (*(present or ()), *(word for word in value if word not in (present or ())))
+            if value == present:
+                continue
+            verdict = judge(with_fact(self.facts, candidate.fact, value), self.policy)
+            if len(verdict.profile.conflicts) <= len(self.now.profile.conflicts):
+                yield supposed, verdict
 
-def _moves(
-    candidate: Candidate, facts: Facts, level: Level, policy: RiskPolicy, found: int | None
-) -> Iterator[WouldChange]:
-    """Yield the first value of one fact that settles on another level, if any does."""
-    for supposed, verdict in _tried(candidate, facts, policy):
-        moved = _level(verdict, found)
-        if moved not in (level, "undetermined"):
-            value = list(supposed.value) if isinstance(supposed.value, tuple) else supposed.value
-            yield WouldChange(candidate.fact, value, moved, f"it would be {moved} if {supposed.words}")
-            return
+    def _moves(self, candidate: Candidate, level: Level) -> Iterator[WouldChange]:
+        """Yield the first value of one fact that settles on another level, if any does."""
+        for supposed, verdict in self._tried(candidate):
+            moved = self._level(verdict)
+            if moved not in (level, "undetermined"):
+                value = list(supposed.value) if isinstance(supposed.value, tuple) else supposed.value
+                yield WouldChange(candidate.fact, value, moved, f"it would be {moved} if {supposed.words}")
+                return
 
-
-def _questions(now: Verdict, facts: Facts, policy: RiskPolicy) -> tuple[Question, ...]:
-    """Return the missing facts, those first whose answers leave the least open."""
-    width = now.high - now.low
-    found = []
-    for candidate in policy.what_if:
-        if known(facts, candidate.fact) is not None:
-            continue
-        left = [verdict.high - verdict.low for _, verdict in _tried(candidate, facts, policy)]
-        if candidate.shown:
-            left.extend([width] * SILENCE)
-        removed = sum(max(width - still, 0) for still in left)
-        weight = round(removed / (width * len(left)), 2)
-        found.append(Question(candidate.fact, f"decides {candidate.ask}", weight))
-    deciding = [question for question in found if question.weight > 0]
-    return tuple(sorted(deciding or found, key=lambda question: -question.weight))
+    def _questions(self) -> tuple[Question, ...]:
+        """Return the missing facts, those first whose answers leave the least open."""
+        width = self.now.high - self.now.low
+        found = []
+        for candidate in self.policy.what_if:
+            if known(self.facts, candidate.fact) is not None:
+                continue
+            left = [verdict.high - verdict.low for _, verdict in self._tried(candidate)]
+            left.extend([width] * (SILENCE if candidate.shown or not left else 0))
+            removed = sum(max(width - still, 0) for still in left)
+            weight = round(removed / (width * len(left)), 2)
+            found.append(Question(candidate.fact, f"decides {candidate.ask}", weight))
+        deciding = [question for question in found if question.weight > 0]
+        return tuple(sorted(deciding or found, key=lambda question: -question.weight))
