@@ -7,6 +7,8 @@ from incident_flows.core.risk.bridge import UNLIKELY, Part, Verdict
 from incident_flows.core.risk.factors import counted, listed
 from incident_flows.core.risk.policy import RiskPolicy
 from incident_flows.core.risk.profile import CLEAR, SEALED
+from incident_flows.core.risk.rules import YES
+from incident_flows.core.risk.scales import place
 from incident_flows.core.situation import RISK_ORDER
 
 REACHED = {
@@ -32,6 +34,7 @@ PROTECTED = {
     "pseudonymised": "they were pseudonymised",
 }
 SAYS = {"confidentiality": "Leak", "availability": "Loss of availability", "integrity": "Loss of integrity"}
+SAME = {"low": 0, "risk": 1, "high": 2}
 MEDIUM = 1.0
 
 
@@ -71,6 +74,9 @@ def flags(facts: Facts, verdict: Verdict, policy: RiskPolicy) -> tuple[str, ...]
         found.append("still-going-on")
     if verdict.high == UNLIKELY and profile.bands[1] >= MEDIUM and verdict.parts:
         found.append("below-enisa")
+    scale = place(verdict, policy).combined
+    if verdict.low == verdict.high and profile.kinds is not None and SAME[scale] != verdict.high:
+        found.append("voices-differ")
     if facts.data.protection == "pseudonymised" and profile.kinds and "name" in profile.kinds:
         found.append("pseudonymised-yet-names")
     return tuple(found)
@@ -91,7 +97,12 @@ def _what_happened(facts: Facts, verdict: Verdict) -> str:
     whom = listed(facts.people.groups) if facts.people.groups else ""
     data = "Data of unknown kind" if facts.data.kinds is None else listed(facts.data.kinds)
     about = f"{data} of {counted(profile)}" + (f" ({whom})" if whom else "")
-    clauses = [f"{about} {REACHED.get(facts.breach.exposure or '', 'reached nobody knows whom')}"]
+    reached = REACHED.get(facts.breach.exposure or "", "reached nobody knows whom")
+    if profile.confidentiality != YES and facts.breach.exposure is None:
+        reached = "are concerned"
+    elif profile.confidentiality != YES and facts.breach.exposure == "hostile":
+        reached = "were within an attacker's reach"
+    clauses = [f"{about} {reached}"]
     clauses.append(TAKEN[facts.breach.acquired])
     clauses.append(_protection(facts, profile.readable))
     if facts.breach.cause is not None:
@@ -119,7 +130,7 @@ def _protection(facts: Facts, readable: tuple[float, float]) -> str:
 
 def _part(part: Part, policy: RiskPolicy) -> list[str]:
     """Return the sentences of one part: the rules at its level, or the ground that answers them."""
-    name = SAYS[part.name]
+    name = SAYS[part.name] if part.sure else f"{SAYS[part.name]}, if there was one"
     lines = []
     if part.answered is not None and part.high <= part.answered.level:
         lines.append(f"{name}: {part.answered.rule.because}")
@@ -136,7 +147,7 @@ def _part(part: Part, policy: RiskPolicy) -> list[str]:
         if part.open_ground is not None and part.low == part.open_ground.level:
             lines.append(f"{name}: it could be {RISK_ORDER[part.low]}: {part.open_ground.rule.because}")
         elif not part.sure:
-            lines.append(f"{name}: whether it happened at all is not known.")
+            lines.append(f"Whether there was a {SAYS[part.name].lower()} at all is not known.")
     return lines
 
 

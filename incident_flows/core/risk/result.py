@@ -171,7 +171,7 @@ class Risk:
             changes = "; ".join(change.because for change in self.would_change)
             parts.append(f"What would change this: {changes}.")
         if self.questions:
-            asked = "; ".join(f"{q.because} ({q.fact})" for q in self.questions)
+            asked = "; ".join(f"{q.because.removeprefix('decides ')} ({q.fact})" for q in self.questions)
             parts.append(f"To be found out, the most decisive first: {asked}.")
         if self.proposal != self.level:
             parts.append(f"The level proposed from the facts alone was {self.proposal}.")

@@ -15,6 +15,7 @@ from incident_flows.core.risk.shapes import Candidate, Supposed
 from incident_flows.core.situation import RISK_ORDER
 
 AT_MOST_CHANGES = 3
+DECISIVE = 0.25  # where no answer removes that much of the doubt, everything missing is asked
 SILENCE = 3  # a ground nobody has mentioned is weighed as three times as likely to be missing
 
 
@@ -64,7 +65,7 @@ class _WhatIf:
         level = self._level(self.now)
         candidates = list(self.policy.what_if)
         if level == "undetermined":  # what is missing first: those facts can still be found out
-            candidates.sort(key=lambda candidate: known(self.facts, candidate.fact) is not None)
+            candidates.sort(key=lambda one: (known(self.facts, one.fact) is not None, one.shown))
         moves = chain.from_iterable(self._moves(candidate, level) for candidate in candidates)
         questions = self._questions() if level == "undetermined" else ()
         return Explained(tuple(islice(moves, AT_MOST_CHANGES)), questions)
@@ -108,5 +109,7 @@ class _WhatIf:
             removed = sum(max(width - still, 0) for still in left)
             weight = round(removed / (width * len(left)), 2)
             found.append(Question(candidate.fact, f"decides {candidate.ask}", weight))
+        found.sort(key=lambda question: -question.weight)
         deciding = [question for question in found if question.weight > 0]
-        return tuple(sorted(deciding or found, key=lambda question: -question.weight))
+        alone = deciding and deciding[0].weight >= DECISIVE
+        return tuple(deciding if alone else found)

@@ -94,7 +94,10 @@ def test_an_open_assessment_says_between_what_it_lies_and_what_to_ask(policy: Ri
     assert "It lies between unlikely and high." in text
     assert "Not known: data.key_exposed." in risk.because
     assert (risk.questions[0].fact, risk.questions[0].weight) == ("data.key_exposed", 1.0)
-    assert "decides whether the protection still holds (data.key_exposed)" in text
+    assert (
+        "To be found out, the most decisive first: whether the protection still holds (data.key_exposed)"
+        in text
+    )
 
 
 def test_the_two_or_three_facts_that_would_move_the_level(policy: RiskPolicy) -> None:
