@@ -162,25 +162,23 @@ def _competent(
     place: str, scheme: Scheme, name: str, lawbook: Lawbook, situation: Situation, path: str
 ) -> Addressee:
     """Return the one authority competent for `place`, or an open addressee with the candidates."""
-    here, narrower, perhaps, missing = [], [], [], list[str]()
+    here: list[tuple[int, Authority]] = []
+    narrower: list[tuple[int, Authority]] = []
     special: list[Authority] = []
-    for authority, competence in lawbook.by_scheme.get(name, ()):
-        if not (situation.inside(place, competence.place) or situation.around(place, competence.place)):
+    perhaps: list[Authority] = []
+    missing: list[str] = []
+    for authority, claim, inside in lawbook.competent_near(name, place):
+        if claim.condition is None:
+            (here if inside else narrower).append((len(claim.place), authority))
             continue
-        if competence.condition is None:
-            rows = here if situation.inside(place, competence.place) else narrower
-            rows.append((len(competence.place), authority))
-            continue
-        outcome = evaluate(competence.condition, situation)
+        outcome = evaluate(claim.condition, situation)
         if outcome.truth is Truth.UNKNOWN:
             perhaps.append(authority)
             missing.extend(word for word in outcome.missing if word not in missing)
+        elif outcome.truth is Truth.YES and inside:
+            special.append(authority)
         elif outcome.truth is Truth.YES:
-            rows = here if situation.inside(place, competence.place) else narrower
-            if rows is here:
-                special.append(authority)
-            else:
-                narrower.append((len(competence.place), authority))
+            narrower.append((len(claim.place), authority))
     if len(special) == 1 and not perhaps:
         return _authority(special[0])
     longest = max((length for length, _ in here), default=0)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from incident_flows.core.addressees import Addressee
 from incident_flows.core.conditions import evaluate
 from incident_flows.core.deadlines import Deadline, OpenDays, deadline_for, year_end
-from incident_flows.core.facts import Facts, Hold
+from incident_flows.core.facts import Hold
 from incident_flows.core.law import Clock, HoldRule, Lawbook, Regime, Version
 from incident_flows.core.situation import Situation
 from incident_flows.core.truth import Truth
@@ -39,6 +39,7 @@ class Running:
         deadline: The end with its readings; None if the law gives no number or the clock waits.
         provisional_due_at: An end to work towards while the clock waits; never law.
         target_at: A house or guidance target; never law.
+        provisional: The target is counted from a stand-in, because the start is not recorded.
         notes: Sentences on how it was counted.
     """
 
@@ -48,6 +49,7 @@ class Running:
     deadline: Deadline | None = None
     provisional_due_at: datetime | None = None
     target_at: datetime | None = None
+    provisional: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -89,7 +91,7 @@ class Counter:
         ]
         chosen = self._earliest(running)
         if chosen.due_at is None and chosen.target_at is None:
-            chosen = replace(chosen, target_at=self._target(chosen, addressee))
+            chosen = self._with_target(chosen, addressee)
         return self._held(chosen, version.hold, regime)
 
     @staticmethod
@@ -113,21 +115,22 @@ class Counter:
         zone_name = addressee.zone or regime.zone or self._home_zone()
         if addressee.zone is None and clock.period is not None and zone_name == "UTC":
             notes.append("no zone of the addressee is known: days are counted in UTC")
-        base = Running(starts=clock.starts.name, started_at=start_at, notes=tuple(notes))
-        if start_at is None:
-            base = replace(base, waits_for=clock.starts.name)
-        if clock.period is None:
-            return base
+        name = clock.starts.name
+        base = Running(
+            starts=name, started_at=start_at, waits_for=name if start_at is None else None, notes=tuple(notes)
+        )
         from_ = start_at or stand_in
-        if from_ is None:
+        if clock.period is None or from_ is None:
             return base
         end = self._end(clock, from_, zone_name, addressee, regime)
         if clock.guidance:
-            note = f"{clock.period} is the regulator's expectation, not the statute"
-            return replace(base, target_at=end.due_at, notes=(*base.notes, note))
+            notes.append(f"{clock.period} is the regulator's expectation, not the statute")
+            if start_at is None:
+                notes.append(f"provisional: {name} is not recorded, so the target is counted from what is known")
+            return replace(base, target_at=end.due_at, provisional=start_at is None, notes=tuple(notes))
         if start_at is None:
             return replace(base, provisional_due_at=end.due_at)
-        return replace(base, deadline=end, notes=(*base.notes, *end.notes))
+        return replace(base, deadline=end, notes=(*notes, *end.notes))
 
     def _start(
         self,
@@ -136,14 +139,14 @@ class Counter:
         earlier: Callable[[str], tuple[datetime | None, datetime | None]],
     ) -> tuple[datetime | None, datetime | None, list[str]]:
         """Return the start, a stand-in for a provisional end, and notes."""
-        facts, starts = self.situation.facts, clock.starts
-        moments = facts.moments.known()
+        starts = clock.starts
+        moments = self.situation.moments
         notes: list[str] = []
         if starts.submitted:
             submitted_at, due_at = earlier(starts.submitted)
             return submitted_at, due_at, notes
         if starts.year_end_of:
-            moment = moments.get(starts.year_end_of) or self._earliest_known(facts)
+            moment = moments.get(starts.year_end_of) or self._earliest_known()
             zone = ZoneInfo(addressee.zone or self._home_zone())
             if moment is None:
                 return None, None, notes
@@ -157,15 +160,15 @@ class Counter:
                 if unknown_names:
                     notes.append(f"counted from {first}; {', '.join(unknown_names)} not recorded")
                 return known[first], None, notes
-            return None, self._earliest_known(facts), notes
+            return None, self._earliest_known(), notes
         name = starts.moment or ""
         if name in moments:
             return moments[name], None, notes
         if name in OUTSIDE:
             return None, None, notes
         if name == "people_told_at":
-            return None, earlier("people")[1] or self._earliest_known(facts), notes
-        return None, self._earliest_known(facts), notes
+            return None, earlier("people")[1] or self._earliest_known(), notes
+        return None, self._earliest_known(), notes
 
     def _end(self, clock: Clock, start_at: datetime, zone: str, addressee: Addressee, regime: Regime) -> Deadline:
         assert clock.period is not None
@@ -188,14 +191,16 @@ class Counter:
             open_days=self.open_days(code) if code else None,
         )
 
-    def _target(self, running: Running, addressee: Addressee) -> datetime | None:
+    def _with_target(self, running: Running, addressee: Addressee) -> Running:
+        """Add the house's target, where the clock has started or something shows when somebody knew."""
         rule = self.lawbook.targets.get(addressee.kind)
-        start = running.started_at or self._earliest_known(self.situation.facts)
+        start = running.started_at or self._earliest_known()
         if rule is None or start is None or running.waits_for in OUTSIDE or running.starts is None:
-            return None
+            return running
         if running.waits_for and running.waits_for.startswith("submitted"):
-            return None
-        return start + timedelta(hours=rule["hours"])
+            return running
+        target_at = start + timedelta(hours=rule["hours"])
+        return replace(running, target_at=target_at, provisional=running.started_at is None)
 
     def _held(self, running: Running, rule: HoldRule | None, regime: Regime) -> Running:
         hold = self._hold_on(regime)
@@ -229,9 +234,8 @@ class Counter:
                 return hold
         return None
 
-    @staticmethod
-    def _earliest_known(facts: Facts) -> datetime | None:
-        known = facts.moments.known()
+    def _earliest_known(self) -> datetime | None:
+        known = self.situation.moments
         return min((known[name] for name in KNOWING if name in known), default=None)
 
     def _home_place(self) -> str | None:

@@ -95,11 +95,12 @@ def evaluate(condition: Condition, situation: Situation) -> Outcome:
     """Answer the condition for the situation, with the facts used and the facts missing."""
     if isinstance(condition, Is):
         return TESTS[condition.test][1](situation, condition.argument, condition.place)
-    if isinstance(condition, All):
-        return all_of(evaluate(part, situation) for part in condition.parts)
-    if isinstance(condition, AnyOf):
-        return any_of(evaluate(part, situation) for part in condition.parts)
-    return negated(evaluate(condition.part, situation))
+    if isinstance(condition, Not):
+        return negated(evaluate(condition.part, situation))
+    if len(condition.parts) == 1:
+        return evaluate(condition.parts[0], situation)
+    together = all_of if isinstance(condition, All) else any_of
+    return together(evaluate(part, situation) for part in condition.parts)
 
 
 def describe(condition: Condition) -> str:
@@ -240,11 +241,11 @@ def _sector(s: Situation, wanted: tuple[str, ...], _: str) -> Outcome:
 
 
 def _established(s: Situation, areas: tuple[str, ...], _: str) -> Outcome:
-    return any_of(s.established(area) for area in areas)
+    return s.established(areas[0]) if len(areas) == 1 else any_of(s.established(area) for area in areas)
 
 
 def _people_in(s: Situation, areas: tuple[str, ...], _: str) -> Outcome:
-    return any_of(s.people_in(area) for area in areas)
+    return s.people_in(areas[0]) if len(areas) == 1 else any_of(s.people_in(area) for area in areas)
 
 
 def _markets(s: Situation, areas: tuple[str, ...], _: str) -> Outcome:
@@ -349,7 +350,7 @@ def _finding(s: Situation, wanted: tuple[str, ...], _: str) -> Outcome:
         path = f"findings.{word}"
         return unknown(path) if value is None else decided(value, f"{path} is {str(value).lower()}")
 
-    return any_of(one(word) for word in wanted)
+    return one(wanted[0]) if len(wanted) == 1 else any_of(one(word) for word in wanted)
 
 
 def _moment(s: Situation, argument: Mapping[str, Any], _: str) -> Outcome:

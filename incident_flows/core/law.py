@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from incident_flows.core.conditions import Condition, ConditionError, parse_condition
 from incident_flows.core.facts import Contact, Moments, Place, Role
 from incident_flows.core.reach import ReachIndex
+from incident_flows.core.situation import inside, touches
 
 Confidence = Literal["high", "medium", "low"]
 Basis = Literal["read", "mixed", "recalled"]
@@ -445,6 +446,23 @@ class Lawbook(Law):
             if authority.scope == "general":
                 found.setdefault(authority.place, set()).add(authority.zone)
         return {place: zones.pop() for place, zones in found.items() if len(zones) == 1}
+
+    def competent_near(self, scheme: str, place: str) -> tuple[tuple[Authority, Competence, bool], ...]:
+        """Return who claims competence for `place`, or for a part of it: True where `place` lies inside."""
+        key = (scheme, place)
+        if key not in self.near:
+            rows = self.by_scheme.get(scheme, ())
+            self.near[key] = tuple(
+                (authority, claim, inside(place, claim.place, self.groups))
+                for authority, claim in rows
+                if touches(place, claim.place, self.groups)
+            )
+        return self.near[key]
+
+    @cached_property
+    def near(self) -> dict[tuple[str, str], tuple[tuple[Authority, Competence, bool], ...]]:
+        """What `competent_near` found so far."""
+        return {}
 
     @cached_property
     def by_scheme(self) -> dict[str, tuple[tuple[Authority, Competence], ...]]:

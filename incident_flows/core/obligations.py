@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from incident_flows.core.addressees import Addressee, addressees_for
@@ -80,21 +81,33 @@ class Judge:
     proposals: bool = False
     explain: bool = False
 
+    @cached_property
+    def counter(self) -> Counter:
+        """What counts the clocks of this situation."""
+        return Counter(self.situation, self.lawbook, self.open_days)
+
     def obligations(self, regimes: Iterable[Regime] | None = None) -> tuple[list[Obligation], list[Regime]]:
         """Return all obligations, soonest first, and the regimes that do not reach this breach."""
+        if regimes is None:
+            book = self.lawbook.regimes
+            asked = self.lawbook.reach_index.worth_asking(self.situation)
+            found, silent = self._asked(regime for id_, regime in book.items() if id_ in asked)
+            not_reached = {regime.id for regime in silent}
+            outside = [regime for id_, regime in book.items() if id_ not in asked or id_ in not_reached]
+        else:
+            found, outside = self._asked(regimes)
+        return sorted(self._ordered(found), key=_soonest_first), outside
+
+    def _asked(self, regimes: Iterable[Regime]) -> tuple[list[Obligation], list[Regime]]:
         found: list[Obligation] = []
         outside: list[Regime] = []
-        asked = self.lawbook.reach_index.worth_asking(self.situation) if regimes is None else None
-        for regime in self.lawbook.regimes.values() if regimes is None else regimes:
-            if asked is not None and regime.id not in asked:
-                outside.append(regime)
-                continue
+        for regime in regimes:
             reach = evaluate(regime.reach, self.situation)
             if reach.truth is Truth.NO:
                 outside.append(regime)
-                continue
-            found.extend(self._regime(regime, reach))
-        return sorted(self._ordered(found), key=_soonest_first), outside
+            else:
+                found.extend(self._regime(regime, reach))
+        return found, outside
 
     def _regime(self, regime: Regime, reach: Outcome) -> list[Obligation]:
         done: dict[str, list[Obligation]] = {}
@@ -150,7 +163,7 @@ class Judge:
         if version.status == "no-duty":
             by, outcome = YES, no(version.standard)
             return Judged(outcome, (f"{regime.title}: {version.standard}",))
-        if version.arises_on and version.arises_on not in self.situation.facts.moments.known():
+        if version.arises_on and version.arises_on not in self.situation.moments:
             return Judged(
                 no(f"arises only on an outside event (moments.{version.arises_on}), and none is recorded"), ()
             )
@@ -193,8 +206,7 @@ class Judge:
         id_ = f"{duty_id}@{addressee.key}"
         running = Running()
         if outcome.truth is not Truth.NO:
-            counter = Counter(self.situation, self.lawbook, self.open_days)
-            running = counter.run(
+            running = self.counter.run(
                 version, regime=regime, addressee=addressee,
                 earlier=lambda name: self._earlier(name, regime, addressee, done),
             )
@@ -283,7 +295,8 @@ class Judge:
             bounds = [other for duty_id in (*order.before, *order.not_after) for other in by_duty.get(duty_id, ())]
             brought[one.id] = self._no_later(one, bounds)
         return [
-            replace(brought.get(one.id, one), after=tuple(first.get(one.id, ()))) for one in found
+            replace(brought.get(one.id, one), after=tuple(first[one.id])) if one.id in first else brought.get(one.id, one)
+            for one in found
         ]
 
     def _no_later(self, one: Obligation, bounds: Sequence[Obligation]) -> Obligation:

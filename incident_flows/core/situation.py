@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Literal
 
@@ -124,6 +124,11 @@ class Situation:
         """Return whether people are counted in a wider place that may lie partly in `area`."""
         by_place = self.facts.people.by_place or {}
         return any(count and self.around(code, area) for code, count in by_place.items())
+
+    @cached_property
+    def moments(self) -> Mapping[str, datetime]:
+        """The single moments that are known, by name."""
+        return self.facts.moments.known()
 
     @cached_property
     def total(self) -> tuple[int, int | None]:

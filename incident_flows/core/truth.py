@@ -83,17 +83,19 @@ def negated(outcome: Outcome) -> Outcome:
 
 
 def _combine(outcomes: Iterable[Outcome], *, decisive: Truth) -> Outcome:
-    used: dict[str, None] = {}
-    missing: dict[str, None] = {}
-    left_open = False
+    telling: list[Outcome] = []  # those that say something beside yes or no
     for outcome in outcomes:
         if outcome.truth is decisive:
             return outcome
-        if outcome.truth is Truth.UNKNOWN:
-            left_open = True
-            missing.update(dict.fromkeys(outcome.missing))
-        if outcome.used:
-            used.update(dict.fromkeys(outcome.used))
-    if left_open:
-        return Outcome(Truth.UNKNOWN, tuple(used), tuple(missing))
-    return Outcome(~decisive, tuple(used))
+        if outcome.used or outcome.truth is Truth.UNKNOWN:
+            telling.append(outcome)
+    if not telling:
+        return YES if decisive is Truth.NO else NO
+    if len(telling) == 1:
+        return telling[0]
+    used = tuple(dict.fromkeys(sentence for outcome in telling for sentence in outcome.used))
+    open_ones = [outcome for outcome in telling if outcome.truth is Truth.UNKNOWN]
+    if open_ones:
+        missing = tuple(dict.fromkeys(path for outcome in open_ones for path in outcome.missing))
+        return Outcome(Truth.UNKNOWN, used, missing)
+    return Outcome(~decisive, used)
