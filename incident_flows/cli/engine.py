@@ -2,8 +2,187 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from types import FrameType
+from typing import Annotated, Any
+
 import typer
+
+from incident_flows.cli import common, render
+from incident_flows.cli.common import Json, edge
+from incident_flows.settings import Settings
+
+SAMPLE = "aimigos-studio"
+SAMPLE_KEY = "sample"
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
+    for verb in (up, watch, status, doctor):
+        app.command(verb.__name__)(edge(verb))
+
+
+def up(
+    sample: Annotated[bool, typer.Option("--sample", help="Open one sample incident, once.")] = False,
+) -> None:
+    """Start the engine: Prefect, reminders, the board. Ctrl-C stops everything."""
+    from incident_flows.flows import connected
+    from incident_flows.flows.engine import Engine, ui_address
+
+    settings = common.settings()
+    engine = Engine(settings, tell=_tell, debug=common.debugging())
+    desk, now = connected.desk(), connected.now()
+    if sample:
+        _open_sample(desk, now=now)
+    _print_clocks(desk, now=now)
+    render.say(f"Notices go to: {_channel_words(settings)}")
+    render.say(f"Prefect UI: {ui_address(settings)} (starting)", "Ctrl-C stops everything.")
+    _flush()
+    engine.run()
+    render.say("Stopped. Every clock stands in the database; `breach up` goes on with it.")
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _flush() -> None:
+    import sys
+
+    sys.stdout.flush()
+
+
+def _open_sample(desk: Any, *, now: Any) -> None:
+    from incident_flows.knowledge.facts_files import read_facts
+    from incident_flows.services.open import open_incident
+
+    path = desk.library.root / "samples" / f"{SAMPLE}.yaml"
+    facts = read_facts(path, lawbook=desk.library.lawbook, profiles=desk.library.profiles)
+    opened = open_incident(
+        desk, facts, actor=common.actor(desk, None), now=now, source=path.name, request_key=SAMPLE_KEY
+    )
+    render.say(f"{opened.ref}: {facts.title}" + (" (opened)" if opened.created else " (as before)"))
+
+
+def _print_clocks(desk: Any, *, now: Any) -> None:
+    from incident_flows.services.show import clocks
+
+    rows = clocks(desk, None, now=now)
+    if rows:
+        render.deadlines(rows[:SHOWN], now=now, incident=True)
+        if len(rows) > SHOWN:
+            render.say(f"… and {len(rows) - SHOWN} more: `breach clocks`")
+    else:
+        render.say("No clock is running. `breach open FACTS` opens an incident.")
+
+
+SHOWN = 40  # rows at start; the rest is one verb away
+
+
+def _channel_words(settings: Settings) -> str:
+    if settings.sendgrid_api_key:
+        return "SendGrid"
+    return "your SMTP relay" if settings.smtp_url else f"the outbox {settings.outbox} (no mail provider is set up)"
+
+
+def watch(
+    loop: Annotated[bool, typer.Option("--loop", help="Go on until Ctrl-C; needs no Prefect.")] = False,
+    json: Json = False,
+) -> None:
+    """One tick: fires everything due, once. The same code the scheduler runs."""
+    from incident_flows.flows import connected
+    from incident_flows.services.watch import Tick, tick
+
+    def told(done: Tick) -> None:
+        if json:
+            render.print_json(done.to_json(), line=loop)
+        elif done.reminders or not loop:
+            for one in done.reminders:
+                late = f" (late by {one['late_seconds'] / 60:.0f} min)" if one["late_seconds"] > 90 else ""
+                render.say(f"{one['title']}{late}")
+            render.say(
+                f"{done.at:%Y-%m-%d %H:%M:%S}Z: {done.fired} fired, {done.late} of them late, {done.sent} sent, "
+                f"{done.in_doubt} in doubt, {done.missed} missed"
+            )
+        _flush()
+
+    desk = connected.desk()
+    if not loop:
+        told(tick(desk, now=connected.now()))
+        return
+    _until_told_to_stop(desk, told)
+
+
+def _until_told_to_stop(desk: Any, told: Any) -> None:
+    import sys
+
+    from incident_flows.flows import connected
+    from incident_flows.flows.ticker import Ticker
+
+    ending = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, stop)
+    ticker = Ticker(
+        lambda: desk, now=connected.now, tell=told, trouble=lambda line: print(f"breach: {line}", file=sys.stderr)
+    )
+    ticker.start()
+    while not ending.wait(0.5):
+        pass
+    ticker.stop()
+
+
+def status(json: Json = False) -> None:
+    """Is the engine alive: last tick, next step, anything due and not fired. Exit 1 if nothing ticks."""
+    from incident_flows.services.watch import status as stated
+
+    settings = common.settings()
+    found = stated(common.desk(), now=common.now())
+    found["prefect"] = {"url": _prefect_url(settings), "answers": _answers(_prefect_url(settings))}
+    if json:
+        render.print_json(found)
+    else:
+        since = found["seconds_since_tick"]
+        ticked = f"{since} s ago" if since is not None else "never"
+        render.say(
+            f"{'Ticking' if found['ticking'] else 'NOT TICKING'}: last tick {ticked}",
+            f"Next step: {found['next_step'] or 'none planned'}",
+            f"Open incidents: {found['open_incidents']}; due and not fired: {found['due_and_unfired']}; "
+            f"sends in doubt: {found['in_doubt']}",
+            f"Prefect {found['prefect']['url']}: {'answers' if found['prefect']['answers'] else 'does not answer'}",
+        )
+    if not found["ticking"]:
+        raise common.fail(
+            "nothing ticks, so no reminder will fire. Start `breach up`, or `breach watch --loop` without Prefect"
+        )
+
+
+def _prefect_url(settings: Settings) -> str:
+    return (settings.prefect_api_url or f"http://127.0.0.1:{settings.prefect_port}/api").rstrip("/")
+
+
+def _answers(url: str) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{url}/health", timeout=2, trust_env=False).is_success
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+
+
+def doctor(json: Json = False) -> None:
+    """What is misconfigured, and what to do about it. Exit 1 if something must be mended."""
+    from incident_flows.cli.doctor import examine
+
+    found = examine(common.settings(), now=common.now())
+    if json:
+        render.print_json([one.to_json() for one in found])
+    else:
+        for one in found:
+            render.say(f"{one.level:<4} {one.name}: {one.words}" + (f"\n     → {one.then}" if one.then else ""))
+    if any(one.level == "fail" for one in found):
+        raise typer.Exit(common.REFUSED)

@@ -1,59 +1,107 @@
 """Forms in the Prefect UI: open an incident, decide a risk or an obligation. The same services as the terminal.
 
 What a form takes is stored by Prefect, so no form has a field for a title, a name or a story of affected
-people; the one free text is the reason of a decision, which is refused if it holds an address.
+people. The one free text is the reason of a decision: it is refused if it holds an address, and taken out of
+Prefect again as soon as it stands in our own record.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from prefect import State, flow, suspend_flow_run
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.input import RunInput
-from prefect.states import Completed
+from prefect.input.run_input import keyset_from_paused_state
+from prefect.runtime import flow_run as this_run
+from prefect.states import Completed, Scheduled, Suspended
 from pydantic import BaseModel, Field
 
 from incident_flows.core.facts import BreachKind, Cause, Exposure, Medium, Protection, Role
 from incident_flows.errors import InputError
 from incident_flows.flows import connected
-from incident_flows.flows.mirror import mirror
-from incident_flows.services.board import boards
+from incident_flows.flows.guard import guarded
+from incident_flows.flows.mirror import Shown, mirror
+from incident_flows.flows.phases import Ref
 from incident_flows.services.decide import decide as decided
-from incident_flows.services.desk import Desk, checked_facts
+from incident_flows.services.desk import checked_facts
 from incident_flows.services.open import open_incident as opened_incident
 
 ASK = "ask/ask"
+KEY = "decision"  # under which a suspended form keeps its fields and its answer
 FORM_STAYS = timedelta(days=30)
+FORMS_AN_INCIDENT = 10
+FORMS_A_TICK = 50
+PAGE = 200
+TAKEN_OUT = "(stands in the record of the incident)"
 _ADDRESS = re.compile(r"\S+@\S+\.\S+")
+
+Subject = Annotated[
+    str, Field(pattern=r"^(risk|[\w.-]+/[\w./:+-]+@[\w./:+-]+)$", max_length=200, description="An obligation's id, or `risk`")
+]
+Account = Annotated[
+    str,
+    Field(pattern=r"^[\w.-]{0,80}$", description="Your account; empty: the engine's own user"),
+]
+Reason = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=2000, json_schema_extra={"format": "textarea"},
+        description="The reason in a sentence; no names or addresses of affected people",
+    ),
+]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,60}$")]
+Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 
 
 class Report(BaseModel):
     """What somebody knows when they open an incident. Leave empty what is not known: unknown is an answer."""
 
-    organisation: str = Field(description="Id of the organisation's profile, such as aimigos-studio")
-    role: Role | None = Field(default=None, description="Whose data are they: ours (controller), or a client's (processor)?")
+    organisation: Word = Field(description="Id of the organisation's profile, such as aimigos-studio")
+    role: Role | None = Field(
+        default=None, description="Whose data are they: ours (controller), or a client's (processor)?"
+    )
     detected_at: datetime | None = Field(default=None, description="When it was first noticed; with offset")
-    aware_at: datetime | None = Field(default=None, description="When it was reasonably certain that personal data are affected")
+    aware_at: datetime | None = Field(
+        default=None, description="When it was reasonably certain that personal data are affected; with offset"
+    )
     kinds: list[BreachKind] = Field(default_factory=list, description="What was lost")
     cause: Cause | None = None
     exposure: Exposure | None = Field(default=None, description="Who has the data")
     acquired: bool | None = Field(default=None, description="Were they actually taken or seen?")
     medium: Medium | None = None
-    data_kinds: list[str] = Field(default_factory=list, description="Words of the vocabulary, such as name, email, health")
+    data_kinds: list[Word] = Field(
+        default_factory=list, description="Words of the vocabulary, such as name, email, health"
+    )
     protection: Protection | None = None
-    people_total: int | None = Field(default=None, ge=0)
-    people_by_place: dict[str, int] = Field(default_factory=dict, description="ISO codes, such as ES, US-CA, DE-BW")
-    reference: str | None = Field(default=None, max_length=40, description="Your ticket's number; no names")
-    acting_as: str | None = Field(default=None, description="Your account; empty: the engine's own user")
+    people_total: int | None = Field(default=None, ge=0, description="How many people, if known")
+    people_by_place: dict[Place, int] = Field(
+        default_factory=dict, description="How many of them where; ISO codes, such as ES, US-CA, DE-BW"
+    )
+    reference: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9#/_.:-]{0,40}$", description="Your ticket's number"
+    )
+    acting_as: Account = Field(default="", description="Your account; empty: the engine's own user")
 
     def facts(self) -> dict[str, Any]:
         """Return the report as a facts file would say it; empty answers are unknown."""
         found: dict[str, Any] = {
-            "organisation": self.organisation, "role": self.role, "reference": self.reference,
+            "organisation": self.organisation, "role": self.role, "reference": self.reference or None,
             "moments": {"detected_at": _iso(self.detected_at), "aware_at": _iso(self.aware_at)},
             "breach": {"kinds": self.kinds or None, "cause": self.cause, "exposure": self.exposure,
                        "acquired": self.acquired, "medium": self.medium},
@@ -72,38 +120,54 @@ def _iso(instant: datetime | None) -> str | None:
 
 
 @flow(name="open incident", flow_run_name="open incident", persist_result=False)
+@guarded(own_words=True)
 def open_incident(report: Report) -> State[None]:
     """Open an incident from this form; the same request twice opens one."""
-    from prefect.runtime import flow_run
-
     desk, now = connected.desk(), connected.now()
     facts = checked_facts(desk, report.facts(), name="form")
     opened = opened_incident(
         desk, facts, actor=connected.actor(report.acting_as), now=now, source="Prefect form",
-        request_key=f"prefect:{flow_run.id}",
+        request_key=f"prefect:{this_run.id}",
     )
-    mirror(desk, now=now)
+    mirror(desk, now=now, only=opened.ref, wait=10)
     return Completed(name="Opened", message=opened.ref)
 
 
 @flow(name="decide", flow_run_name="{incident} · decide {subject}", persist_result=False)
+@guarded()
 def decide(
-    incident: str,
-    subject: str,
+    incident: Ref,
+    subject: Subject,
     answer: Literal["owed", "not-owed", "unlikely", "risk", "high-risk"],
-    because: str,
-    acting_as: str | None = None,
+    because: Reason,
+    acting_as: Account = "",
 ) -> State[None]:
-    """Decide an obligation (owed, not-owed) or the risk (subject `risk`). No names of affected people in the reason."""
-    return _decide(incident, subject, answer, because, acting_as)
+    """Decide an obligation (owed, not-owed) or the risk (unlikely, risk, high-risk)."""
+    with _reason_taken_out():
+        return _decide(incident, subject, answer, because, acting_as)
 
 
-def _decide(incident: str, subject: str, answer: str, because: str, acting_as: str | None) -> State[None]:
+@contextmanager
+def _reason_taken_out() -> Iterator[None]:
+    """Take the reason out of the run's parameters at the end, however it ends."""
+    try:
+        yield
+    finally:
+        if this_run.id:
+            with get_client(sync_client=True) as client:
+                client.update_flow_run(
+                    UUID(this_run.id), parameters={**this_run.parameters, "because": TAKEN_OUT}
+                )
+
+
+def _decide(incident: str, subject: str, answer: str, because: str, acting_as: str) -> State[None]:
     if _ADDRESS.search(because):
         raise InputError("because: holds an address; a reason names no affected person")
     desk, now = connected.desk(), connected.now()
-    result = decided(desk, incident, subject, answer, because=because, actor=connected.actor(acting_as), now=now)
-    mirror(desk, now=now)
+    result = decided(
+        desk, incident, subject, answer, because=because, actor=connected.actor(acting_as), now=now
+    )
+    mirror(desk, now=now, only=incident, wait=10)
     return Completed(
         name="Decided" if result.in_force else "AwaitingSecondPerson",
         message=f"{subject}: {answer}" if result.in_force else result.waits_because,
@@ -114,63 +178,116 @@ class Answer(RunInput):
     """The decision on one obligation."""
 
     answer: Literal["owed", "not-owed"]
-    because: str = Field(description="The reason in a sentence; no names of affected people")
-    acting_as: str = Field(default="", description="Your account; empty: the engine's own user")
+    because: Reason
+    acting_as: Account = ""
 
 
 class RiskAnswer(RunInput):
     """The decision on the risk to people."""
 
     answer: Literal["unlikely", "risk", "high-risk"]
-    because: str = Field(description="The reason in a sentence; no names of affected people")
-    acting_as: str = Field(default="", description="Your account; empty: the engine's own user")
+    because: Reason
+    acting_as: Account = ""
 
 
 @flow(name="ask", flow_run_name="{incident} · decide {subject}", persist_result=False)
-def ask(incident: str, subject: str) -> State[None]:
-    """Wait, suspended, for a person's decision; the answer counts once it is stored in our database."""
-    form = RiskAnswer if subject == "risk" else Answer
-    answer = suspend_flow_run(
-        wait_for_input=form.with_initial_data(description=f"**{incident}** · decide `{subject}`. The grounds: artifact `{incident.lower()}-status`."),
-        timeout=int(FORM_STAYS.total_seconds()),
-        key="decision",
+@guarded()
+def ask(incident: Ref, subject: Subject) -> State[None]:
+    """Take a person's decision from a suspended form; it counts once it is stored in our database."""
+    form = _form(incident, subject)
+    keys = keyset_from_paused_state(Suspended(pause_key=KEY))
+    given = _given(form, keys["response"])
+    if given is None:  # started by hand: wait for the answer now; never returns
+        suspend_flow_run(wait_for_input=form, timeout=int(FORM_STAYS.total_seconds()), key=KEY)
+        return Completed(name="Suspended")
+    try:
+        return _decide(incident, subject, given.answer, given.because, given.acting_as)
+    finally:
+        with get_client(sync_client=True) as client:
+            client.delete_flow_run_input(UUID(this_run.id), keys["response"])
+
+
+def _form(incident: str, subject: str) -> type[Answer] | type[RiskAnswer]:
+    words = (
+        f"**{incident}**: decide `{subject}`. The grounds stand in the artifact "
+        f"`{incident.lower()}-status`, and in `breach show {incident}`."
     )
-    return _decide(incident, subject, answer.answer, answer.because, answer.acting_as or None)
+    kind: type[Answer] | type[RiskAnswer] = RiskAnswer if subject == "risk" else Answer
+    return kind.with_initial_data(description=words)
 
 
-def offer_forms(desk: Desk, *, now: datetime) -> int:
+def _given(form: type[Answer] | type[RiskAnswer], key: str) -> Answer | RiskAnswer | None:
+    with get_client(sync_client=True) as client:
+        try:
+            stored = client.read_flow_run_input(UUID(this_run.id), key)
+        except ObjectNotFound:
+            return None
+    return form.model_validate_json(stored)
+
+
+def offer_forms(shown: Shown) -> int:
     """Offer a suspended form for every open decision that has none; return how many were new.
 
-    A form that lapsed or failed is offered anew; a decision made elsewhere ends its form.
+    No process waits behind a form: the run is put into its suspended state, and starts when somebody answers.
+    A form that lapsed or failed is offered anew; a decision made elsewhere removes its form.
     """
-    offered = 0
+    wanted = {
+        (ref, subject)
+        for ref, subjects in shown.decisions.items()
+        for subject in subjects[:FORMS_AN_INCIDENT]
+    }
     with get_client(sync_client=True) as client:
         try:
             deployment = client.read_deployment_by_name(ASK)
         except ObjectNotFound:
             return 0
-        waiting = _waiting(client, deployment.id)
-        wanted = {(board.ref, subject) for board in boards(desk, now=now) for subject in board.decisions[:10]}
-        for (ref, subject), run_id in waiting.items():
-            if (ref, subject) not in wanted:
-                client.delete_flow_run(run_id)
-        for ref, subject in sorted(wanted - set(waiting)):
-            client.create_flow_run_from_deployment(
-                deployment.id, parameters={"incident": ref, "subject": subject}, tags=[ref, "decision"],
-                name=f"{ref} · decide {subject}",
-            )
-            offered += 1
-    return offered
+        standing: set[tuple[str, str]] = set()
+        for run in _live(client, deployment.id):
+            one = (str(run.parameters.get("incident")), str(run.parameters.get("subject")))
+            waits = run.state_type == StateType.PAUSED
+            settled = one[0] in shown.decisions and one not in wanted
+            if run.state_name == _HALF_MADE or (waits and (settled or one in standing)):
+                client.delete_flow_run(run.id)
+            else:
+                standing.add(one)
+        missing = sorted(wanted - standing)[:FORMS_A_TICK]
+        for ref, subject in missing:
+            _offer(client, deployment.id, ref, subject)
+    return len(missing)
 
 
-def _waiting(client: Any, deployment_id: Any) -> dict[tuple[str, str], Any]:
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-    from prefect.client.schemas.objects import StateType
+_HALF_MADE = "BeingOffered"
 
-    live = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(
-        any_=[StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
-    )))
-    runs = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id])), flow_run_filter=live, limit=200
+
+def _offer(client: SyncPrefectClient, deployment_id: UUID, ref: str, subject: str) -> None:
+    """Make a suspended run. Until its fields are stored it is scheduled for later, so a crash leaves no trap."""
+    later = Scheduled(name=_HALF_MADE, scheduled_time=connected.now() + FORM_STAYS)
+    run = client.create_flow_run_from_deployment(
+        deployment_id, parameters={"incident": ref, "subject": subject}, state=later,
+        tags=[ref, "decision"], name=f"{ref} · decide {subject}",
     )
-    return {(run.parameters["incident"], run.parameters["subject"]): run.id for run in runs if "incident" in run.parameters}
+    suspended = Suspended(timeout_seconds=int(FORM_STAYS.total_seconds()), pause_key=KEY)
+    keys = keyset_from_paused_state(suspended)
+    suspended.state_details.run_input_keyset = dict(keys)
+    suspended.message = f"waits for a person to decide {subject}"
+    _form(ref, subject).save(keys, flow_run_id=run.id)
+    client.set_flow_run_state(run.id, suspended, force=True)
+
+
+def _live(client: SyncPrefectClient, deployment_id: UUID) -> Iterator[FlowRun]:
+    live = FlowRunFilter(
+        state=FlowRunFilterState(
+            type=FlowRunFilterStateType(
+                any_=[StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
+            )
+        )
+    )
+    found: list[FlowRun] = []
+    while True:
+        page = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id])),
+            flow_run_filter=live, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=PAGE, offset=len(found),
+        )
+        found += page
+        if len(page) < PAGE:
+            return iter(found)

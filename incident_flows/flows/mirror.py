@@ -6,9 +6,12 @@ a new or emptied server has another id, so everything is shown again. A failing 
 
 from __future__ import annotations
 
+import json
+import time
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from prefect import tags
@@ -18,106 +21,200 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
 
-from incident_flows.flows.phases import FLOW_OF
-from incident_flows.services.board import Board, boards
+from incident_flows.flows import connected
+from incident_flows.flows.phases import AT_HAND, FLOW_OF
+from incident_flows.services.board import Board, boards, open_refs
 from incident_flows.services.desk import Desk
+from incident_flows.services.show import clocks
 
 BOARD_ID = "breach_board_id"
+ALONE = "mirror"  # the lease: two mirrors at a time would show everything twice
+LEASE = timedelta(seconds=30)  # extended at every incident
+PATIENCE = 40.0  # seconds for one round; what is left comes with the next tick
+WALL_ROWS = 300
 
 
-def mirror(desk: Desk, *, now: datetime) -> int:
-    """Show every incident; return how many had changed since they were last shown."""
-    board_id, fresh = _board_id()
-    changed = 0
-    for board in boards(desk, now=now, closed_too=True):
-        key = f"board/{board_id}/{board.ref}"
-        with desk.database.read() as tx:
-            mark: dict[str, Any] = tx.leases.get(key) or {}
-        if mark.get("fingerprint") == board.fingerprint:
-            if board.state == "open":
-                _refresh(board, mark, now=now)
-            continue
-        mark = _show(board, mark, now=now)
+@dataclass
+class Shown:
+    """What one round did.
+
+    Attributes:
+        alone: False if another process was showing things, so this one did nothing.
+        changed: How many incidents had changed since they were last shown.
+        decisions: What a person could decide now, by the incidents looked at: `risk`, or obligation ids.
+        left: How many incidents the next round has to look at first.
+    """
+
+    alone: bool = True
+    changed: int = 0
+    decisions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    left: int = 0
+
+
+def mirror(desk: Desk, *, now: datetime, only: str | None = None, wait: float = 0.0) -> Shown:
+    """Show every incident, or `only` one.
+
+    Args:
+        desk: The connected parts.
+        now: The moment the times left are counted from.
+        only: The incident to show; without it, all of them and the wall.
+        wait: Seconds to wait for another mirror to end.
+    """
+    shown = Shown()
+    if not _alone(desk, wait=wait):
+        return Shown(alone=False)
+    try:
+        board_id = _board_id()
+        if only is not None:
+            _look(desk, board_id, next(boards(desk, now=now, refs=[only])), shown, now=now)
+        else:
+            _look_at_all(desk, board_id, shown, now=now)
+            _wall(desk, board_id, now=now)
+    finally:
         with desk.database.write() as tx:
-            tx.leases.put(key, mark)
-        changed += 1
-    _wall(desk, board_id, now=now, fresh=fresh)
-    return changed
+            tx.leases.release(ALONE, desk.owner)
+    return shown
 
 
-def _board_id() -> tuple[str, bool]:
+def _alone(desk: Desk, *, wait: float) -> bool:
+    until = time.monotonic() + wait
+    while True:
+        with desk.database.write() as tx:
+            if tx.leases.take(ALONE, desk.owner, connected.now(), LEASE):
+                return True
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.2)
+
+
+def _board_id() -> str:
     known = Variable.get(BOARD_ID, default=None)
     if known is not None:
-        return str(known), False
+        return str(known)
     fresh = uuid.uuid4().hex[:12]
     Variable.set(BOARD_ID, fresh)
-    return fresh, True
+    return fresh
 
 
-def _show(board: Board, mark: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+def _look_at_all(desk: Desk, board_id: str, shown: Shown, *, now: datetime) -> None:
+    """Look at what is open, and at what was open when it was last shown; on a fresh board, at everything."""
+    key = f"board/{board_id}/open"
+    with desk.database.read() as tx:
+        before: list[str] | None = tx.leases.get(key)
+    open_now = open_refs(desk, closed_too=before is None)
+    todo = list(dict.fromkeys([*open_now, *(before or [])]))
+    if before is None:
+        with desk.database.write() as tx:
+            tx.leases.put(key, todo)
+    ends = time.monotonic() + PATIENCE
+    kept: list[str] = []
+    for number, board in enumerate(boards(desk, now=now, refs=todo)):
+        if time.monotonic() > ends:
+            shown.left = len(todo) - number
+            kept = [*todo[number:], *kept]  # those left over come first the next time
+            break
+        _look(desk, board_id, board, shown, now=now)
+        if board.state == "open":
+            kept.append(board.ref)
+    if kept != before:
+        with desk.database.write() as tx:
+            tx.leases.put(key, kept)
+
+
+def _look(desk: Desk, board_id: str, board: Board, shown: Shown, *, now: datetime) -> None:
+    key = f"board/{board_id}/{board.ref}"
+    with desk.database.write() as tx:
+        tx.leases.take(ALONE, desk.owner, connected.now(), LEASE)
+        mark: dict[str, Any] = tx.leases.get(key) or {}
+    shown.decisions[board.ref] = board.decisions if board.state == "open" else ()
+    if mark.get("fingerprint") != board.fingerprint:
+        _show(desk, key, board, mark, now=now)
+        shown.changed += 1
+    elif board.state == "open":
+        _refresh(desk, key, board, mark, now=now)
+
+
+def _show(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now: datetime) -> None:
     """Run the flow of every phase whose words changed, and make new versions of the artifacts."""
-    shown = dict(mark.get("phases") or {})
-    for phase in board.phases:
-        words = f"{phase.state}: {phase.message}"
-        if shown.get(phase.key) != words:
-            with tags(board.ref, phase.key, board.organisation, *(["drill"] if board.drill else []), *board.places[:20]):
+    phases = dict(mark.get("phases") or {})
+    said = [board.ref, board.organisation, *(["drill"] if board.drill else []), *board.places[:20]]
+    AT_HAND[board.ref] = board
+    try:
+        for phase in board.phases:
+            words = f"{phase.state}: {phase.message}"
+            if phases.get(phase.key) == words:
+                continue
+            with tags(phase.key, *said):
                 FLOW_OF[phase.key](board.ref, return_state=True)
-            shown[phase.key] = words
-    key = board.ref.lower()
-    clocks = create_table_artifact(
-        key=f"{key}-clocks", table=clock_rows(board.clocks, now=now), description=f"Deadlines of {board.ref}, soonest first"
+            phases[phase.key] = words
+            _marked(desk, key, {**mark, "fingerprint": None, "phases": phases})
+    finally:
+        AT_HAND.pop(board.ref, None)
+    name = board.ref.lower()
+    made = create_table_artifact(
+        key=f"{name}-clocks",
+        table=clock_rows(board.clocks, now=now),
+        description=f"Deadlines of {board.ref}, soonest first; as of {now:%Y-%m-%d %H:%M} UTC",
     )
-    status = create_markdown_artifact(
-        key=f"{key}-status", markdown=status_page(board, now=now), description=f"Where {board.ref} stands"
+    page = create_markdown_artifact(
+        key=f"{name}-status", markdown=status_page(board, now=now), description=f"Where {board.ref} stands"
     )
-    return {"fingerprint": board.fingerprint, "phases": shown, "clocks": str(clocks), "status": str(status)}
+    _marked(
+        desk, key,
+        {"fingerprint": board.fingerprint, "phases": phases, "clocks": str(made), "status": str(page)},
+    )
 
 
-def _refresh(board: Board, mark: Mapping[str, Any], *, now: datetime) -> None:
+def _marked(desk: Desk, key: str, mark: Mapping[str, Any]) -> None:
+    with desk.database.write() as tx:
+        tx.leases.put(key, dict(mark))
+
+
+def _refresh(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now: datetime) -> None:
     """Bring the times left up to date in the versions that stand, instead of making one a minute."""
     with get_client(sync_client=True) as client:
-        _update(client, mark.get("clocks"), clock_rows(board.clocks, now=now))
-        _update(client, mark.get("status"), status_page(board, now=now))
+        there = _updated(
+            client, mark.get("clocks"), clock_rows(board.clocks, now=now),
+            f"Deadlines of {board.ref}, soonest first; as of {now:%Y-%m-%d %H:%M} UTC",
+        ) and _updated(client, mark.get("status"), status_page(board, now=now), f"Where {board.ref} stands")
+    if not there:  # deleted or pruned in Prefect: make new ones
+        _show(desk, key, board, mark, now=now)
 
 
-def _update(client: SyncPrefectClient, artifact_id: str | None, data: Any) -> None:
+def _updated(client: SyncPrefectClient, artifact_id: str | None, data: Any, description: str) -> bool:
+    """Put new data into an artifact; False if there is none of that id any more."""
     if artifact_id is None:
-        return
+        return False
+    stored = data if isinstance(data, str) else json.dumps(data)
     try:
-        client.update_artifact(artifact_id=uuid.UUID(artifact_id), artifact=ArtifactUpdate(data=_as_stored(data)))
+        client.update_artifact(
+            artifact_id=uuid.UUID(artifact_id), artifact=ArtifactUpdate(data=stored, description=description)
+        )
     except ObjectNotFound:
-        return  # pruned: the next change makes a new one
+        return False
+    return True
 
 
-def _as_stored(data: Any) -> Any:
-    import json
-
-    return data if isinstance(data, str) else json.dumps(data)
-
-
-def _wall(desk: Desk, board_id: str, *, now: datetime, fresh: bool) -> None:
+def _wall(desk: Desk, board_id: str, *, now: datetime) -> None:
     """One table over all incidents, under a key that never changes."""
+    running = clocks(desk, None, now=now)
     rows = [
-        {"incident": board.ref, **row}
-        for board in boards(desk, now=now)
-        for row in clock_rows(board.clocks, now=now)
+        {"incident": row["incident"], **shown}
+        for row, shown in zip(running, clock_rows(running[:WALL_ROWS], now=now), strict=False)
     ]
+    words = f"Running clocks, soonest first: {len(rows)} of {len(running)}; as of {now:%Y-%m-%d %H:%M} UTC"
     key = f"board/{board_id}"
     with desk.database.read() as tx:
-        artifact_id = None if fresh else tx.leases.get(key)
-    if artifact_id is not None:
-        with get_client(sync_client=True) as client:
-            try:
-                client.update_artifact(artifact_id=uuid.UUID(artifact_id), artifact=ArtifactUpdate(data=_as_stored(rows)))
-                return
-            except ObjectNotFound:
-                pass
-    made = create_table_artifact(key="wall-of-clocks", table=rows, description="All running clocks, soonest first")
+        known = tx.leases.get(key)
+    with get_client(sync_client=True) as client:
+        if _updated(client, known, rows, words):
+            return
+    made = create_table_artifact(key="wall-of-clocks", table=rows, description=words)
     with desk.database.write() as tx:
         tx.leases.put(key, str(made))
 
 
-def clock_rows(clocks: Iterable[Mapping[str, Any]], *, now: datetime) -> list[dict[str, Any]]:
+def clock_rows(running: Iterable[Mapping[str, Any]], *, now: datetime) -> list[dict[str, Any]]:
     """Return clocks as a table artifact shows them."""
     return [
         {
@@ -129,7 +226,7 @@ def clock_rows(clocks: Iterable[Mapping[str, Any]], *, now: datetime) -> list[di
             "article": row["cite"] or "",
             "status": row["status"],
         }
-        for row in clocks
+        for row in running
     ]
 
 
@@ -144,18 +241,25 @@ def _left(end: str | None, now: datetime) -> str:
 def status_page(board: Board, *, now: datetime) -> str:
     """Return the status of an incident as markdown: phases, notices, deliveries, questions."""
     lines = [
-        f"# {board.ref}{' · DRILL' if board.drill else ''}", "", f"{board.organisation} · {board.state} · as of {now:%Y-%m-%d %H:%M} UTC", "",
-        "| phase | state | |", "|---|---|---|",
+        f"# {board.ref}{' · DRILL' if board.drill else ''}",
+        "",
+        f"{board.organisation} · {board.state} · as of {now:%Y-%m-%d %H:%M} UTC",
+        "",
+        "| phase | state | |",
+        "|---|---|---|",
         *(f"| {phase.key} | **{phase.state}** | {phase.message} |" for phase in board.phases),
     ]
     if board.notices:
-        lines += ["", "## Notices", "", "| notice | obligation | state | language | text (SHA-256) | empty fields |", "|---|---|---|---|---|---|"]
+        lines += ["", "## Notices", "", "| notice | obligation | state | language | text (SHA-256) | empty fields |"]
+        lines += ["|---|---|---|---|---|---|"]
         lines += [
-            f"| {one['id']} | {one['obligation']} | {one['state']} | {one['language']} | {one['sha256']} | {one['missing']} |"
+            f"| {one['id']} | {one['obligation']} | {one['state']} | {one['language']} "
+            f"| {one['sha256']} | {one['missing']} |"
             for one in board.notices
         ]
     if board.deliveries:
-        lines += ["", "## Deliveries", "", ", ".join(f"{count} {state}" for state, count in board.deliveries.items())]
+        counts = ", ".join(f"{count} {state}" for state, count in board.deliveries.items())
+        lines += ["", "## Deliveries", "", counts]
     if board.questions:
         lines += ["", "## To be found out", "", *(f"- `{fact}`" for fact in board.questions)]
     if board.decisions:

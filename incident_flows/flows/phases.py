@@ -6,45 +6,58 @@ Parameters are ids. Running one by hand refreshes what it shows.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from prefect import Flow, State, flow
 from prefect.states import Completed
+from pydantic import Field
 
 from incident_flows.flows import connected
-from incident_flows.services.board import PHASES, board_of
+from incident_flows.flows.guard import guarded
+from incident_flows.services.board import PHASES, Board, board_of
+
+Ref = Annotated[str, Field(pattern=r"^INC-\d{4}-\d{4,}$", description="The incident, such as INC-2026-0001")]
+
+AT_HAND: dict[str, Board] = {}  # what the mirror has just read, so that five phases need not read it again
 
 
 def _said(incident: str, phase: str) -> State[None]:
-    found = board_of(connected.desk(), incident, now=connected.now())
+    found = AT_HAND.get(incident) or board_of(connected.desk(), incident, now=connected.now())
     shown = next(one for one in found.phases if one.key == phase)
     return Completed(name=shown.state, message=shown.message)
 
 
 @flow(name="detection and triage", flow_run_name="{incident} · detection and triage", persist_result=False)
-def detect_and_triage(incident: str) -> State[None]:
+@guarded()
+def detect_and_triage(incident: Ref) -> State[None]:
     """Which clocks run, since when, and what is not known yet."""
     return _said(incident, "detection-and-triage")
 
 
 @flow(name="risk assessment", flow_run_name="{incident} · risk assessment", persist_result=False)
-def assess_risk(incident: str) -> State[None]:
+@guarded()
+def assess_risk(incident: Ref) -> State[None]:
     """How likely and how severe harm to people is."""
     return _said(incident, "risk-assessment")
 
 
 @flow(name="authority notification", flow_run_name="{incident} · notice to authorities", persist_result=False)
-def notify_authorities(incident: str) -> State[None]:
+@guarded()
+def notify_authorities(incident: Ref) -> State[None]:
     """Notices to supervisory and other authorities, and to controllers."""
     return _said(incident, "authority-notification")
 
 
 @flow(name="people notification", flow_run_name="{incident} · notice to people", persist_result=False)
-def notify_people(incident: str) -> State[None]:
+@guarded()
+def notify_people(incident: Ref) -> State[None]:
     """Letters to the people affected."""
     return _said(incident, "people-notification")
 
 
 @flow(name="close", flow_run_name="{incident} · close", persist_result=False)
-def close_incident(incident: str) -> State[None]:
+@guarded()
+def close_incident(incident: Ref) -> State[None]:
     """What still stands against closing."""
     return _said(incident, "close")
 

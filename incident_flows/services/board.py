@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,14 +61,23 @@ class Board:
     fingerprint: str
 
 
-def boards(desk: Desk, *, now: datetime, closed_too: bool = False) -> list[Board]:
-    """Return every open incident, the oldest first; closed ones too if asked, for rebuilding a board."""
+def open_refs(desk: Desk, *, closed_too: bool = False) -> list[str]:
+    """Return the open incidents, the oldest first; with the closed ones after them, for rebuilding a board."""
+    with desk.database.read() as tx:
+        found = list(tx.incidents.list(state="open", limit=100_000))
+        closed = list(tx.incidents.list(state="closed", limit=1_000_000)) if closed_too else []
+    return [one.ref for ones in (found, closed) for one in sorted(ones, key=lambda one: one.id)]
+
+
+def boards(desk: Desk, *, now: datetime, refs: Collection[str]) -> Iterator[Board]:
+    """Yield the boards of these incidents, in their order, each as it stands when it is asked for."""
     by_incident: dict[str, list[dict[str, Any]]] = {}
     for row in clocks(desk, None, now=now):
         by_incident.setdefault(row["incident"], []).append(row)
-    with desk.database.read() as tx:
-        incidents = list(tx.incidents.list(state=None if closed_too else "open", limit=100_000))
-        return [_board(tx, incident, by_incident.get(incident.ref, [])) for incident in sorted(incidents, key=lambda i: i.id)]
+    for ref in refs:
+        with desk.database.read() as tx:
+            board = _board(tx, tx.incidents.get(ref), by_incident.get(ref, []))
+        yield board
 
 
 def board_of(desk: Desk, ref: str, *, now: datetime) -> Board:
