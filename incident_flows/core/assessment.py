@@ -12,6 +12,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
+from incident_flows.core.coverage import Gap, not_covered
 from incident_flows.core.facts import Facts, Promise
 from incident_flows.core.instants import show_local, show_utc
 from incident_flows.core.law import Clock, Duty, Lawbook, Period, Regime, Source, Start, To, Version
@@ -26,7 +27,12 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Assessment:
-    """What one set of facts means under one lawbook."""
+    """What one set of facts means under one lawbook.
+
+    Attributes:
+        outside: Regimes that do not reach the breach.
+        gaps: Places of the breach that the lawbook knows nothing about.
+    """
 
     facts: Facts
     lawbook: Lawbook
@@ -37,6 +43,7 @@ class Assessment:
     promises: tuple[Obligation, ...]
     outside: tuple[Regime, ...]
     versions: Mapping[str, str]
+    gaps: tuple[Gap, ...] = ()
 
     @cached_property
     def questions(self) -> list[dict[str, Any]]:
@@ -71,6 +78,7 @@ class Assessment:
             "obligations": [obligation_json(one) for one in self.obligations],
             "promises": [obligation_json(one) for one in self.promises],
             "questions": self.questions,
+            "not_covered": [{"place": gap.place, "because": gap.because} for gap in self.gaps],
             "not_applicable": [{"regime": one.id, "title": one.title} for one in self.outside],
         }
 
@@ -139,7 +147,7 @@ def assess(
     return Assessment(
         facts=facts, lawbook=lawbook, as_of=day, as_of_because=because, risk=risk,
         obligations=tuple(obligations), promises=tuple(promised), outside=tuple(outside),
-        versions=versions or {},
+        versions=versions or {}, gaps=tuple(not_covered(situation, lawbook)),
     )
 
 
@@ -192,6 +200,8 @@ def obligation_json(one: Obligation) -> dict[str, Any]:
         clock = {"starts": running.starts, "started_at": show_utc(running.started_at) if running.started_at else None}
         if running.waits_for:
             clock["waits_for"] = running.waits_for
+        if running.provisional:
+            clock["provisional"] = True
     return {
         "id": one.id,
         "duty": one.duty,

@@ -57,7 +57,7 @@ class Period(Law):
         if match is None:
             raise ValueError(f"{text!r} is no period; write 72 hours, 30 calendar-days, 3 business-days, 1 months")
         unit = match[2] if match[2].endswith("s") else match[2] + "s"
-        return cls(value=int(match[1]), unit=unit)  # type: ignore[arg-type]
+        return cls(value=int(match[1]), unit=unit)
 
     def __str__(self) -> str:
         unit = self.unit.replace("-", " ")
@@ -462,6 +462,11 @@ class Lawbook(Law):
     @cached_property
     def near(self) -> dict[tuple[str, str], tuple[tuple[Authority, Competence, bool], ...]]:
         """What `competent_near` found so far."""
+        return {}
+
+    @cached_property
+    def covered(self) -> dict[tuple[str, str, date], bool]:
+        """Which places were found to be covered so far; see `core/coverage.py`."""
         return {}
 
     @cached_property

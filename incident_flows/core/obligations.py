@@ -25,6 +25,11 @@ Status = Literal["owed", "not-owed", "undetermined"]
 _STATUS: dict[Truth, Status] = {Truth.YES: "owed", Truth.NO: "not-owed", Truth.UNKNOWN: "undetermined"}
 
 
+WHOSE_ORDER = (
+    "moments.order_received_at does not say whose order it was: if it was another authority's, decide that this is not owed"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Obligation:
     """One duty in one incident, with addressee and clock.
@@ -211,6 +216,8 @@ class Judge:
                 earlier=lambda name: self._earlier(name, regime, addressee, done),
             )
         because = [*outcome.used, *addressee.because, *running.notes]
+        if version.arises_on == "order_received_at" and outcome.truth is not Truth.NO:
+            because.append(WHOSE_ORDER)
         if outcome.truth is Truth.NO and version.voluntary:
             because.append(version.voluntary)
         return Obligation(
