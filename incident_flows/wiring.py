@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from typing import TYPE_CHECKING
 
 from incident_flows.errors import InputError
 from incident_flows.knowledge.library import Library
 from incident_flows.settings import Settings
+
+if TYPE_CHECKING:  # the database and the channels are imported by those who need them
+    from incident_flows.services.desk import Desk, Pager
+    from notifications import Channel
 
 
 def library_from(settings: Settings) -> Library:
@@ -24,7 +29,7 @@ def home_of(settings: Settings) -> None:
         raise InputError(f"BREACH_HOME {settings.home}: cannot be created: {error.strerror}; set BREACH_HOME to a folder you own") from None
 
 
-def desk_from(settings: Settings, *, library: Library | None = None, migrate: bool = True):  # type: ignore[no-untyped-def]
+def desk_from(settings: Settings, *, library: Library | None = None, migrate: bool = True) -> Desk:
     """Return the desk: everything a verb needs, connected. Imports the database only now."""
     from incident_flows.services.desk import Desk
     from incident_flows.storage.database import Database
@@ -46,7 +51,7 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
     )
 
 
-def channel_from_settings(settings: Settings):  # type: ignore[no-untyped-def]
+def channel_from_settings(settings: Settings) -> Channel:
     """Return the way mail leaves: SendGrid, else SMTP, else the outbox."""
     from notifications import channel_from
 
@@ -57,9 +62,9 @@ def channel_from_settings(settings: Settings):  # type: ignore[no-untyped-def]
     return channel_from("outbox", folder=settings.outbox)
 
 
-def _pager(settings: Settings):  # type: ignore[no-untyped-def]
+def _pager(settings: Settings) -> Pager | None:
     if not settings.paging:
         return None
-    from notifications.paging import Pager
+    from notifications.paging import Pager as Apprise
 
-    return Pager(settings.paging)
+    return Apprise(settings.paging)

@@ -76,7 +76,7 @@ def list_(
 
     if state not in (None, "open", "closed"):
         raise InputError(f"--state: {state!r}: write open or closed")
-    rows = list_incidents(common.desk(), state=state)
+    rows = list_incidents(common.desk(), state="open" if state == "open" else "closed" if state else None)
     if json:
         render.print_json(rows)
         return

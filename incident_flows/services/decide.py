@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError, PermissionDeniedError
@@ -12,6 +12,7 @@ from incident_flows.services.assess import plan_steps
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.update import store_change
 from incident_flows.storage.database import Tx
+from incident_flows.storage.tables import Answer
 
 RISK = "risk"
 RISK_ANSWERS = ("unlikely", "risk", "high-risk")
@@ -123,5 +124,5 @@ def _put_in_force(
         if updated.assessment is None:
             plan_steps(tx, desk, ref, now=now)
         return
-    tx.obligations.decide(ref, subject, answer)
+    tx.obligations.decide(ref, subject, cast(Answer, answer))  # checked against ANSWERS
     plan_steps(tx, desk, ref, now=now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -26,7 +26,7 @@ FRESH_DAYS = 180  # how long a checked route may be used without a person confir
 class Pager(Protocol):
     """Calls the team; tries every path and says which worked."""
 
-    def page(self, title: str, body: str) -> list[tuple[str, bool]]: ...
+    def page(self, title: str, body: str) -> Sequence[tuple[str, bool]]: ...
 
 
 @dataclass

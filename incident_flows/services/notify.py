@@ -19,6 +19,7 @@ from incident_flows.services.desk import FRESH_DAYS, LEASE, Desk, write_journal
 from incident_flows.services.draft import text_sha256
 from incident_flows.services.update import store_change
 from incident_flows.storage.database import Tx
+from incident_flows.storage.tables import NoticeState
 from notifications import (
     Address,
     Message,
@@ -229,7 +230,7 @@ def settle(desk: Desk, ref: str, notice_ref: str, *, actor: str, now: datetime) 
     return Sent(notice_ref, new, counts, next=_next(ref, notice_ref, new, counts))
 
 
-def _state_from(counts: Mapping[str, int]) -> str:
+def _state_from(counts: Mapping[str, int]) -> NoticeState:
     present = {state for state, count in counts.items() if count}
     if "in-doubt" in present:
         return "in-doubt"

@@ -11,6 +11,7 @@ from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.desk import Desk
 from incident_flows.storage.database import Tx
+from incident_flows.storage.tables import IncidentState
 
 JOURNAL_SHOWN = 20
 
@@ -36,7 +37,7 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
         }
 
 
-def list_incidents(desk: Desk, *, state: str | None) -> list[dict[str, Any]]:
+def list_incidents(desk: Desk, *, state: IncidentState | None) -> list[dict[str, Any]]:
     """Return incidents, the newest first, with their soonest clock."""
     with desk.database.read() as tx:
         found = []
