@@ -234,7 +234,8 @@ class Version(Law):
     standard: str
     follows: str | None = None  # a later stage of another duty: owed only where that one is
     follows_if_incomplete: bool = False  # … and only while its first notice left something open
-    arises_on: str | None = None  # an outside event, such as an order: dormant until that moment is recorded
+    # Dormant until it is recorded: a moment, such as order_received_at, or a person's finding, `findings.WORD`.
+    arises_on: str | None = None
     order: Order = Order()
     content: tuple[str, ...] = ()
     late: str | None = None

@@ -168,10 +168,9 @@ class Judge:
         if version.status == "no-duty":
             by, outcome = YES, no(version.standard)
             return Judged(outcome, (f"{regime.title}: {version.standard}",))
-        if version.arises_on and version.arises_on not in self.situation.moments:
-            return Judged(
-                no(f"arises only on an outside event (moments.{version.arises_on}), and none is recorded"), ()
-            )
+        if version.arises_on and not self._arisen(version.arises_on):
+            what = version.arises_on if version.arises_on.startswith("findings.") else f"moments.{version.arises_on}"
+            return Judged(no(f"arises only once {what} is recorded, and it is not"), ())
         parts = [reach, by]
         if by.truth is Truth.NO and not self.explain:
             return Judged(by, ())
@@ -202,6 +201,12 @@ class Judge:
                 first.append(f"when {describe(regime.condition(version.when))}: {when.truth.value}{_reasons(when)}")
             trace = [*first, *trace, f"{version.source.cite}: {version.standard}"]
         return Judged(outcome, tuple(trace))
+
+    def _arisen(self, on: str) -> bool:
+        kind, _, word = on.partition(".")
+        if kind == "findings":
+            return self.situation.facts.findings.get(word) is True
+        return on in self.situation.moments
 
     def _obligation(
         self, regime: Regime, duty_id: str, duty: Duty, version: Version, addressee: Addressee,

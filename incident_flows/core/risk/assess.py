@@ -69,6 +69,13 @@ def _finding(facts: Facts, verdict: Verdict, proposal: Level, *, confirmed: bool
     expected, reason = str(facts.harm.expected), (facts.harm.because or "").strip()
     who = facts.harm.by or "A person"
     why = f", because {reason.rstrip('.')}" if reason else ", without giving reasons"
+    if expected == "unlikely" and not reason and proposal != "unlikely":
+        return (
+            False,
+            f"{who} found {expected} without giving reasons; the burden is on the controller, so it is not taken "
+            "without them.",
+            "finding-without-reasons",
+        )
     if FOUND[expected] >= verdict.low:
         line = f"{who} found {expected}{why}; the facts leave that open, so it is the level."
         return True, line, "person-found"
