@@ -27,11 +27,26 @@ class Fired:
         step_id: The step.
         late_seconds: How long after its instant.
         late_because: Why, if late.
+        detail: What was done; replaces what was planned, if given.
     """
 
     step_id: int
     late_seconds: float = 0.0
     late_because: str | None = None
+    detail: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """One step to store, as its row has it."""
+
+    incident_id: int
+    incident_ref: str
+    oid: str
+    name: str
+    plan_version: int
+    due_at: datetime
+    detail: Mapping[str, Any]
 
 
 class Steps(Noun):
@@ -106,7 +121,12 @@ class Steps(Noun):
         return self._all(
             update(StepRow)
             .where(col(StepRow.id).in_(self._free(chosen)))
-            .values(state="claimed", claimed_by=owner, claimed_until=now + lease)
+            .values(
+                state="claimed",
+                claimed_by=owner,
+                claimed_until=now + lease,
+                claims=col(StepRow.claims) + 1,
+            )
             .returning(StepRow)
         )
 
@@ -168,24 +188,25 @@ class Steps(Noun):
             The numbers of those that had fired already, or that another owner holds by now.
         """
         table = table_of(StepRow)
-        statement = (
-            update(table)
-            .where(
-                table.c.id == bindparam("step_id"), table.c.claimed_by == owner, table.c.fired_at.is_(None)
-            )
-            .values(
-                state=case((table.c.acknowledged_at.is_not(None), "acknowledged"), else_="fired"),
-                fired_at=at,
-                late_seconds=bindparam("late"),
-                late_because=bindparam("because"),
-                claimed_until=None,
-            )
-        )
-        rows = [
-            {"step_id": done.step_id, "late": done.late_seconds, "because": done.late_because}
-            for done in results
-        ]
-        if self._run(statement, rows) == len(rows):
+        values: dict[str, Any] = {
+            "state": case((table.c.acknowledged_at.is_not(None), "acknowledged"), else_="fired"),
+            "fired_at": at,
+            "late_seconds": bindparam("late"),
+            "late_because": bindparam("because"),
+            "claimed_until": None,
+        }
+        mine = (table.c.id == bindparam("step_id"), table.c.claimed_by == owner, table.c.fired_at.is_(None))
+        as_planned, changed = update(table).where(*mine).values(**values), []
+        rows: list[dict[str, Any]] = []
+        for done in results:
+            row = {"step_id": done.step_id, "late": done.late_seconds, "because": done.late_because}
+            if done.detail is None:
+                rows.append(row)
+            else:
+                changed.append({**row, "new_detail": done.detail})
+        touched = self._run(as_planned, rows)
+        touched += self._run(as_planned.values(detail=bindparam("new_detail")), changed)
+        if touched == len(results):
             return []
         ids = [done.step_id for done in results]
         mine = self._session.scalars(
@@ -194,6 +215,53 @@ class Steps(Noun):
             )
         )
         return sorted(set(ids) - set(mine))
+
+    def cancelled_among(self, ids: Sequence[int]) -> frozenset[int]:
+        """Return those that were cancelled; the others cannot be before this transaction ends."""
+        held = (
+            select(col(StepRow.id), col(StepRow.state))
+            .where(col(StepRow.id).in_(ids))
+            .order_by(col(StepRow.id))
+            .with_for_update()  # SQLite has one writer anyway and ignores it
+        )
+        return frozenset(step_id for step_id, state in self._session.execute(held) if state == "cancelled")
+
+    def plan_many(self, rows: Iterable[PlannedRow]) -> int:
+        """Store steps of many plans; those known already stay as they are. Return how many were new."""
+        return self._insert_new(StepRow, [{**row.__dict__, "state": "pending"} for row in rows])
+
+    def named(self, incident_id: int, oid: str, name: str, plan_version: int) -> StepRow | None:
+        """Return the step of that name in that plan, if there is one."""
+        return self._one(
+            select(StepRow).where(
+                col(StepRow.incident_id) == incident_id,
+                col(StepRow.oid) == oid,
+                col(StepRow.name) == name,
+                col(StepRow.plan_version) == plan_version,
+            )
+        )
+
+    def stop_chain(self, incident_id: int, oid: str, base: str, plan_version: int) -> int:
+        """Cancel what would still follow on a step if nobody acknowledged it; return how many rows."""
+        return self._run(
+            update(StepRow)
+            .where(
+                col(StepRow.incident_id) == incident_id,
+                col(StepRow.oid) == oid,
+                col(StepRow.plan_version) == plan_version,
+                col(StepRow.name).startswith(f"{base}/", autoescape=True),
+                col(StepRow.state).in_(("pending", "claimed")),
+            )
+            .values(state="cancelled", claimed_until=None)
+        )
+
+    def cut_leases(self, until: datetime) -> int:
+        """Let no claim last beyond `until`: after a clock that was set back, none would lapse in time."""
+        return self._run(
+            update(StepRow)
+            .where(literally("step.state = 'claimed'"), col(StepRow.claimed_until) > until)
+            .values(claimed_until=until)
+        )
 
     def acknowledge(self, step_id: int, by: str, at: datetime) -> StepRow:
         """Store that somebody has seen a step; the first one counts, and it no longer escalates.
@@ -246,6 +314,12 @@ class Steps(Noun):
         """Return the instant of the soonest pending step, or None."""
         return self._session.scalar(
             select(func.min(col(StepRow.due_at))).where(literally("step.state = 'pending'"))
+        )
+
+    def next_lapse(self) -> datetime | None:
+        """Return when the soonest claim lapses, or None while nobody holds one."""
+        return self._session.scalar(
+            select(func.min(col(StepRow.claimed_until))).where(literally("step.state = 'claimed'"))
         )
 
     def due_unfired(self, now: datetime, grace: timedelta, limit: int = 1000) -> Sequence[StepRow]:

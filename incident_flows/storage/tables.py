@@ -276,6 +276,7 @@ class StepRow(SQLModel, table=True):
     state: str = "pending"
     claimed_by: str | None = None
     claimed_until: datetime | None = maybe_instant()
+    claims: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     fired_at: datetime | None = maybe_instant()
     late_seconds: float | None = None
     late_because: str | None = None
