@@ -19,6 +19,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -107,8 +108,8 @@ async def tidy_up(client: PrefectClient, *, now: datetime) -> int:
     one tick does what is due.
     """
     touched = 0
-    died = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
-    async for run in _runs(client, FlowRunFilter(state=FlowRunFilterState(type=died))):
+    died = FlowRunFilterStateName(any_=["Running", "Pending", "Cancelling"])  # phases have names of their own
+    async for run in _runs(client, FlowRunFilter(state=FlowRunFilterState(name=died))):
         await _end(client, run)
         touched += 1
     late = FlowRunFilter(

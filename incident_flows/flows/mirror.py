@@ -1,6 +1,7 @@
 """Makes Prefect show what our database says: a run per phase, a table of deadlines, a page of status.
 
-A mirror only. What was last shown is marked in our database under the id of the Prefect server's own board;
+A phase is one run, in the state the phase is in: running as long as something is left to do, with the states
+it went through behind it. No process stands behind it. A mirror only. What was last shown is marked in our database under the id of the Prefect server's own board;
 a new or emptied server has another id, so everything is shown again. A failing mirror stops no clock.
 """
 
@@ -14,16 +15,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from prefect import tags
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
+from prefect.states import State
 from prefect.variables import Variable
 
 from incident_flows.flows import connected
-from incident_flows.flows.phases import AT_HAND, FLOW_OF
-from incident_flows.services.board import Board, boards, open_refs
+from incident_flows.flows.phases import FLOW_OF
+from incident_flows.services.board import Board, Phase, boards, open_refs
 from incident_flows.services.desk import Desk
 from incident_flows.services.show import clocks
 
@@ -135,21 +137,16 @@ def _look(desk: Desk, board_id: str, board: Board, shown: Shown, *, now: datetim
 
 
 def _show(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now: datetime) -> None:
-    """Run the flow of every phase whose words changed, and make new versions of the artifacts."""
+    """Put the run of every phase into the state its words changed to, and make new versions of the artifacts."""
     phases = dict(mark.get("phases") or {})
-    said = [board.ref, board.organisation, *(["drill"] if board.drill else []), *board.places[:20]]
-    AT_HAND[board.ref] = board
-    try:
+    with get_client(sync_client=True) as client:
         for phase in board.phases:
             words = f"{phase.state}: {phase.message}"
-            if phases.get(phase.key) == words:
+            known: dict[str, str] = phases.get(phase.key) or {}
+            if known.get("words") == words:
                 continue
-            with tags(phase.key, *said):
-                FLOW_OF[phase.key](board.ref, return_state=True)
-            phases[phase.key] = words
+            phases[phase.key] = {"run": _shown(client, board, phase, known.get("run")), "words": words}
             _marked(desk, key, {**mark, "fingerprint": None, "phases": phases})
-    finally:
-        AT_HAND.pop(board.ref, None)
     name = board.ref.lower()
     made = create_table_artifact(
         key=f"{name}-clocks",
@@ -163,6 +160,37 @@ def _show(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now: d
         desk, key,
         {"fingerprint": board.fingerprint, "phases": phases, "clocks": str(made), "status": str(page)},
     )
+
+
+def _shown(client: SyncPrefectClient, board: Board, phase: Phase, run_id: str | None) -> str:
+    """Bring the one run of a phase into its present state, and return its id; make it if there is none."""
+    state: State[None] = State(type=_type_of(phase), name=phase.state, message=phase.message)
+    if run_id is not None:
+        try:
+            client.set_flow_run_state(uuid.UUID(run_id), state, force=True)
+            return run_id
+        except ObjectNotFound:
+            pass  # deleted in Prefect: it is ours to make again
+    flow = FLOW_OF[phase.key]
+    name = f"{board.ref} · {flow.name}"
+    said = [board.ref, phase.key, board.organisation, *(["drill"] if board.drill else []), *board.places[:20]]
+    parameters = {"incident": board.ref}
+    try:
+        deployment = client.read_deployment_by_name(f"{flow.name}/{phase.key}")
+    except ObjectNotFound:  # nobody serves the phases here
+        run = client.create_flow_run(flow, name=name, parameters=parameters, tags=said, state=state)
+    else:
+        run = client.create_flow_run_from_deployment(
+            deployment.id, name=name, parameters=parameters, tags=said, state=state
+        )
+    return str(run.id)
+
+
+def _type_of(phase: Phase) -> StateType:
+    """Running until nothing more happens in it; red where something went wrong that a person has to settle."""
+    if phase.state in ("InDoubt", "Failed"):
+        return StateType.FAILED
+    return StateType.COMPLETED if phase.done else StateType.RUNNING
 
 
 def _marked(desk: Desk, key: str, mark: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """One flow per phase of a breach. Each reads the incident's state, says it, and ends; none waits, none decides.
 
-The state's name is what the team reads on the board: ClockStarted, RiskHigh, AwaitingApproval, InDoubt.
-Parameters are ids. Running one by hand refreshes what it shows.
+The state's name is what the team reads on the board: ClockStarted, RiskHigh, AwaitingApproval, InDoubt. The
+tick keeps one run of each phase per incident in its present state (see mirror); running a phase by hand says
+the same. Parameters are ids.
 """
 
 from __future__ import annotations
@@ -14,15 +15,13 @@ from pydantic import Field
 
 from incident_flows.flows import connected
 from incident_flows.flows.guard import guarded
-from incident_flows.services.board import PHASES, Board, board_of
+from incident_flows.services.board import PHASES, board_of
 
 Ref = Annotated[str, Field(pattern=r"^INC-\d{4}-\d{4,}$", description="The incident, such as INC-2026-0001")]
 
-AT_HAND: dict[str, Board] = {}  # what the mirror has just read, so that five phases need not read it again
-
 
 def _said(incident: str, phase: str) -> State[None]:
-    found = AT_HAND.get(incident) or board_of(connected.desk(), incident, now=connected.now())
+    found = board_of(connected.desk(), incident, now=connected.now())
     shown = next(one for one in found.phases if one.key == phase)
     return Completed(name=shown.state, message=shown.message)
 
@@ -41,14 +40,14 @@ def assess_risk(incident: Ref) -> State[None]:
     return _said(incident, "risk-assessment")
 
 
-@flow(name="authority notification", flow_run_name="{incident} · notice to authorities", persist_result=False)
+@flow(name="authority notification", flow_run_name="{incident} · authority notification", persist_result=False)
 @guarded()
 def notify_authorities(incident: Ref) -> State[None]:
     """Notices to supervisory and other authorities, and to controllers."""
     return _said(incident, "authority-notification")
 
 
-@flow(name="people notification", flow_run_name="{incident} · notice to people", persist_result=False)
+@flow(name="people notification", flow_run_name="{incident} · people notification", persist_result=False)
 @guarded()
 def notify_people(incident: Ref) -> State[None]:
     """Letters to the people affected."""
