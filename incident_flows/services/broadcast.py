@@ -52,7 +52,7 @@ def plan_deliveries(desk: Desk, ref: str, notice: Any) -> int:
         incident = tx.incidents.get(ref)
         others = {
             one.language for one in tx.notices.list(ref)
-            if one.oid == notice.oid and one.state != "withdrawn"
+            if one.kind == "people" and one.state != "withdrawn"
         }
         Facts.model_validate(tx.incidents.facts(ref).facts)
     after, concerned = 0, 0

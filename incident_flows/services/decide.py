@@ -73,6 +73,7 @@ def decide(
             why = f"it lowers what the engine says ({proposed['says']}); a second person has to decide the same"
             return Decided(ref, subject, answer, actor.name, None, False, why)
         _put_in_force(tx, desk, ref, subject, answer, because, by=actor.name, now=now)
+        desk.reached("decide:before-commit")
     return Decided(ref, subject, answer, actor.name, None, True)
 
 

@@ -67,19 +67,33 @@ def draft(
         if incident.state == "closed":
             raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
         facts = Facts.model_validate(tx.incidents.facts(ref).facts)
-        rows = _wanted(tx, ref, oid)
         drafted: list[Drafted] = []
         skipped: list[Skipped] = []
-        for row in rows:
-            why_not = _cannot(row, asked=oid is not None)
-            if why_not:
-                skipped.append(Skipped(row.oid, why_not))
-                continue
-            for wanted in _languages(tx, desk, incident.id, row, facts, language):
+        for rows in _letters(_wanted(tx, ref, oid), skipped, asked=oid is not None):
+            for wanted in _languages(tx, desk, incident.id, rows[0], facts, language):
                 drafted.append(
-                    _one(tx, desk, notices, ref, row, facts, wanted, actor=actor, now=now, phased=phased)
+                    _one(tx, desk, notices, ref, rows, facts, wanted, actor=actor, now=now, phased=phased)
                 )
+        desk.reached("draft:before-commit")
     return drafted, skipped
+
+
+def _letters(rows: list[Any], skipped: list[Skipped], *, asked: bool) -> list[list[Any]]:
+    """Return the obligations each notice answers: one apiece, but all duties to tell the people share one letter.
+
+    Nobody should get two letters about one breach because two laws ask for one.
+    """
+    found: list[list[Any]] = []
+    people: list[Any] = []
+    for row in rows:
+        why_not = _cannot(row, asked=asked)
+        if why_not:
+            skipped.append(Skipped(row.oid, why_not))
+        elif row.addressee_kind == "people":
+            people.append(row)
+        else:
+            found.append([row])
+    return [*found, people] if people else found
 
 
 def _wanted(tx: Tx, ref: str, oid: str | None) -> list[Any]:
@@ -87,6 +101,8 @@ def _wanted(tx: Tx, ref: str, oid: str | None) -> list[Any]:
     if oid is None:
         return [row for row in rows if row.addressee_kind != "record"]
     found = [row for row in rows if row.oid == oid or row.duty == oid]
+    if found and found[0].addressee_kind == "people":
+        return [row for row in rows if row.addressee_kind == "people"]
     if not found:
         known = ", ".join(row.oid for row in rows if row.status != "not-owed")[:400]
         raise NotFoundError(f"{ref} has no obligation {oid!r}; it has {known}")
@@ -144,21 +160,23 @@ def chosen(language: str | None, place: str | None, known: Iterable[str], desk: 
 
 
 def _one(
-    tx: Tx, desk: Desk, notices: Notices, ref: str, row: Any, facts: Facts, wanted: str, *, actor: Actor,
+    tx: Tx, desk: Desk, notices: Notices, ref: str, rows: list[Any], facts: Facts, wanted: str, *, actor: Actor,
     now: datetime, phased: bool,
 ) -> Drafted:
+    row = rows[0]
     known = notices.languages(row.addressee_kind)
     language = wanted if wanted in known else FALLBACK_LANGUAGE
     fallback = None if language == wanted else f"no template in {wanted!r}: written in English, to be translated"
     authority: Authority | None = desk.library.lawbook.authorities.get(row.addressee_id or "")
     rendered: Rendered = notices.render(
-        row.addressee_kind, language, facts=facts, obligation=row.detail, authority=authority,
+        row.addressee_kind, language, facts=facts, obligation=_merged(rows), authority=authority,
         incident_ref=ref, on=now.date(), phased=phased,
     )
     sha256 = text_sha256(rendered.subject, rendered.text, rendered.html)
     older = None
     for notice in tx.notices.list(ref):
-        if notice.oid == row.oid and notice.language == language and notice.state in OPEN_STATES:
+        same = notice.kind == "people" if row.addressee_kind == "people" else notice.oid == row.oid
+        if same and notice.language == language and notice.state in OPEN_STATES:
             if notice.sha256 == sha256:
                 return Drafted(notice, False, fallback)
             older = notice
@@ -170,17 +188,25 @@ def _one(
         ref, oid=row.oid, kind=row.addressee_kind, phase="initial", language=language,
         state="draft" if stops else "awaiting-approval", subject=rendered.subject, text=rendered.text,
         html=rendered.html, sha256=sha256, missing=required, drafted_by=actor.name, drafted_at=now,
-        route=_route(authority, row, facts), supersedes=older.ref if older else None,
+        route={**_route(authority, row, facts), "covers": [one.oid for one in rows]}, supersedes=older.ref if older else None,
     )
     write_journal(
         tx, desk, at=now, actor=actor.name, act="drafted", ref=ref, subject=notice.ref,
         payload={
-            "obligation": row.oid, "sha256": sha256, "language": language, "state": notice.state,
+            "obligation": row.oid, "covers": [one.oid for one in rows], "sha256": sha256, "language": language, "state": notice.state,
             "missing": [item.field for item in rendered.missing], "supersedes": older.ref if older else None,
             "fallback": fallback, "phased": phased,
         },
     )
     return Drafted(notice, True, fallback)
+
+
+def _merged(rows: list[Any]) -> dict[str, Any]:
+    """Return the obligation a notice is rendered for; several are one, with all their articles and contents."""
+    merged = dict(rows[0].detail or {})
+    merged["cite"] = "; ".join(dict.fromkeys(row.cite for row in rows if row.cite))
+    merged["content"] = list(dict.fromkeys(item for row in rows for item in (row.detail or {}).get("content", [])))
+    return merged
 
 
 def _route(authority: Authority | None, row: Any, facts: Facts) -> dict[str, Any]:

@@ -135,8 +135,8 @@ def delivery_key(desk: Desk, ref: str, notice: Any, reader: str) -> str:
     return f"{ref}/{notice.ref}/{notice.sha256[:16]}/{reader}/{way}"
 
 
-def work_off(desk: Desk, notice_id: int | None, *, now: datetime, limit: int = 50) -> int:
-    """Send what is planned, `limit` at a time, until nothing is left that may be tried now.
+def work_off(desk: Desk, notice_id: int | None, *, now: datetime, limit: int = 1) -> int:
+    """Send what is planned, `limit` at a time (a sender that dies puts so many in doubt), until nothing may be tried now.
 
     Each is claimed in a transaction of its own before the act and recorded after it.
     """
@@ -287,16 +287,17 @@ def _told(tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now
     """Meet the obligation and record the telling as a fact, so that clocks waiting for it start."""
     siblings = [
         one for one in tx.notices.list(ref)
-        if one.oid == notice.oid and one.id != notice.id and one.state not in ("withdrawn", "sent", "filed")
+        if one.kind == "people" and one.id != notice.id and one.state not in ("withdrawn", "sent", "filed")
     ]
     if notice.kind == "people" and siblings:
         return  # letters in other languages are still to go
     row = tx.obligations.get(ref, notice.oid)
-    if row.met_at is None:
-        tx.obligations.meet(ref, notice.oid, at=now, by=by)
+    covers = [oid for oid in notice.route.get("covers", [notice.oid]) if tx.obligations.get(ref, oid).met_at is None]
+    for oid in covers:
+        tx.obligations.meet(ref, oid, at=now, by=by)
     moments: dict[str, Any] = {
-        "submitted_at": {notice.oid: now.isoformat()},
-        "submitted_complete": {notice.oid: not notice.missing},
+        "submitted_at": dict.fromkeys(covers, now.isoformat()),
+        "submitted_complete": dict.fromkeys(covers, not notice.missing),
     }
     if notice.kind == "authority" and row.addressee_id:
         moments["authority_told_at"] = {row.addressee_id: now.isoformat()}

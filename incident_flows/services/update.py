@@ -67,7 +67,9 @@ def store_change(
         tx, desk, at=now, actor=actor, act="facts-changed", ref=ref, subject=f"facts {version}",
         payload={"version": version, "paths": list(changed), "source": source},
     )
-    return Updated(ref, version, changed, reassess(tx, desk, ref, actor=actor, now=now))
+    assessment = reassess(tx, desk, ref, actor=actor, now=now)
+    desk.reached("update:before-commit")
+    return Updated(ref, version, changed, assessment)
 
 
 def _paths(old: Any, new: Any, prefix: str = "") -> set[str]:
