@@ -16,28 +16,28 @@ UNKNOWN = ""
 def asked(library: Library) -> dict[str, Any]:
     """Return facts from a person's answers; what they leave empty stays unknown."""
     typer.echo("Leave empty what is not known: unknown is an answer, and its clock runs all the same.")
-    facts: dict[str, Any] = {"format": 1, "organisation": _organisation(library)}
-    _put(facts, "title", typer.prompt("What happened, in a few words", default=UNKNOWN, show_default=False))
-    _put(facts, "role", _choice("Your role", ("controller", "joint-controller", "processor")))
+    facts: dict[str, Any] = {"format": 1, "organisation": organisation(library)}
+    put(facts, "title", typer.prompt("What happened, in a few words", default=UNKNOWN, show_default=False))
+    put(facts, "role", choice("Your role", ("controller", "joint-controller", "processor")))
     moments: dict[str, Any] = {}
-    _put(moments, "detected_at", _instant("First noticed at (2026-11-20T18:00:00+01:00)"))
-    _put(moments, "aware_at", _instant("Sure that personal data are affected since"))
+    put(moments, "detected_at", instant("First noticed at (2026-11-20T18:00:00+01:00)"))
+    put(moments, "aware_at", instant("Sure that personal data are affected since"))
     breach: dict[str, Any] = {}
-    kinds = _many("What was lost", ("confidentiality", "integrity", "availability"))
-    _put(breach, "kinds", kinds)
-    _put(breach, "cause", _choice("Cause", _words(Breach, "cause")))
-    _put(breach, "exposure", _choice("Who has the data", _words(Breach, "exposure")))
+    kinds = many("What was lost", ("confidentiality", "integrity", "availability"))
+    put(breach, "kinds", kinds)
+    put(breach, "cause", choice("Cause", _words(Breach, "cause")))
+    put(breach, "exposure", choice("Who has the data", _words(Breach, "exposure")))
     data: dict[str, Any] = {}
-    _put(data, "kinds", _many("Which data", tuple(library.lawbook.words["data_kinds"])))
-    _put(data, "protection", _choice("How they were protected", _words(Data, "protection")))
+    put(data, "kinds", many("Which data", tuple(library.lawbook.words["data_kinds"])))
+    put(data, "protection", choice("How they were protected", _words(Data, "protection")))
     people: dict[str, Any] = {}
-    _put(people, "total", _number("How many people"))
-    _put(people, "by_place", _places(library))
+    put(people, "total", _number("How many people"))
+    put(people, "by_place", _places(library))
     facts |= {key: value for key, value in (("moments", moments), ("breach", breach), ("data", data), ("people", people)) if value}
     return facts
 
 
-def _put(facts: dict[str, Any], key: str, value: Any) -> None:
+def put(facts: dict[str, Any], key: str, value: Any) -> None:
     if value not in (UNKNOWN, None, [], {}):
         facts[key] = value
 
@@ -48,7 +48,7 @@ def _words(model: Any, name: str) -> tuple[str, ...]:
     return tuple(sorted(word for word in _literals(model, name) if word.islower() or "-" in word))
 
 
-def _organisation(library: Library) -> str:
+def organisation(library: Library) -> str:
     known = library.profiles.ids()
     while True:
         answer = str(typer.prompt(f"Organisation ({', '.join(known)})"))
@@ -57,7 +57,7 @@ def _organisation(library: Library) -> str:
         typer.echo(f"{answer!r} has no profile; write one of {', '.join(known)}")
 
 
-def _choice(question: str, words: tuple[str, ...]) -> str:
+def choice(question: str, words: tuple[str, ...]) -> str:
     while True:
         answer = str(typer.prompt(f"{question} ({' · '.join(words)})", default=UNKNOWN, show_default=False)).strip()
         if answer in (*words, UNKNOWN):
@@ -65,7 +65,7 @@ def _choice(question: str, words: tuple[str, ...]) -> str:
         typer.echo(f"{answer!r} is none of these")
 
 
-def _many(question: str, words: tuple[str, ...]) -> list[str]:
+def many(question: str, words: tuple[str, ...]) -> list[str]:
     while True:
         answer = str(typer.prompt(f"{question}, separated by spaces ({' '.join(words)})", default=UNKNOWN, show_default=False))
         given = answer.replace(",", " ").split()
@@ -85,7 +85,7 @@ def _number(question: str) -> int | None:
         typer.echo("write a whole number")
 
 
-def _instant(question: str) -> str:
+def instant(question: str) -> str:
     while True:
         answer = str(typer.prompt(question, default=UNKNOWN, show_default=False)).strip()
         try:

@@ -102,6 +102,8 @@ def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = Fals
     say(f"Risk to people: {risk['level'].upper()}" + (f" ({scores})" if scores else ""))
     for sentence in risk["because"][:6]:
         say(f"  · {sentence}")
+    for change in risk.get("would_change", [])[:3]:
+        say(f"  ↔ {change['because']}")
     obligations = result["obligations"]
     sure = [
         one for one in obligations

@@ -31,6 +31,7 @@ def open_(
     json: Json = False,
     as_: As = None,
     key: Annotated[str | None, typer.Option("--key", help="Names the request: the same key opens one incident.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A message to one wrong reader: decide and close at once, or say why not.")] = False,
 ) -> None:
     """Open an incident: facts stored, answer derived, clocks started."""
     from incident_flows.knowledge.facts_files import read_facts
@@ -43,10 +44,15 @@ def open_(
         source = file.name
     elif sys.stdin.isatty():
         from incident_flows.cli.questions import asked
+        from incident_flows.cli.quick import quickly_asked
 
-        facts, source = checked_facts(desk, asked(desk.library), name="answers"), "questions on a terminal"
+        answers = (quickly_asked if quick else asked)(desk.library)
+        facts, source = checked_facts(desk, answers, name="answers"), "questions on a terminal"
     else:
         raise InputError("open: name a facts file, or run it on a terminal to be asked")
+    if quick:
+        _quick(desk, facts, actor=common.actor(desk, as_), now=now, source=source, json=json)
+        return
     opened = open_incident(desk, facts, actor=common.actor(desk, as_), now=now, source=source, request_key=key)
     if json:
         render.print_json(opened_json(opened))
@@ -54,6 +60,19 @@ def open_(
     render.say(opened.ref if opened.created else f"{opened.ref} (was open already under this key)")
     if opened.assessment is not None:
         render.assessment(opened.assessment.to_json(), now=now)
+
+
+def _quick(desk: Any, facts: Any, *, actor: Any, now: Any, source: str, json: bool) -> None:
+    from incident_flows.services.quick import open_quickly
+
+    done = open_quickly(desk, facts, actor=actor, now=now, source=source)
+    if json:
+        render.print_json({"id": done.ref, "closed": done.closed, "risk": done.risk, "because": list(done.because)})
+        return
+    render.say(f"{done.ref}: " + ("decided, recorded and closed" if done.closed else "stays open"))
+    render.say(*(f"  · {line}" for line in done.because))
+    if not done.closed:
+        render.say(f"  → breach show {done.ref}")
 
 
 def facts(
