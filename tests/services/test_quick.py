@@ -47,6 +47,7 @@ def test_an_unknown_reader_keeps_it_open_and_says_why(house: Any) -> None:
 
 
 def test_what_is_not_known_is_no_ground_for_closing(house: Any) -> None:
-    done = _quick(house, harm={})  # nobody knows what the reader did with it
+    data = {"protection": "none", "backup": "complete", "unavailable_hours": 0}
+    done = _quick(house, harm={}, data=data)  # which data went out, and what the reader did, is not known
     assert not done.closed
     assert show(house.desk, done.ref)["state"] == "open"
