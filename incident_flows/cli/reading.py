@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from incident_flows.cli import common, render
+from incident_flows.cli import common, law, render
 from incident_flows.cli.common import Json, edge
 from incident_flows.errors import InputError
 
@@ -19,10 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     for verb in (assess, list_, show, clocks, verify):
         app.command(verb.__name__.rstrip("_"))(edge(verb))
-    law = typer.Typer(help="The lawbook: what is covered, one duty with its sources, health of the files.", no_args_is_help=True)
-    for part in (law_list, law_show, law_check, law_diff):
-        law.command(part.__name__.removeprefix("law_"))(edge(part))
-    app.add_typer(law, name="law")
+    law.register(app)
 
 
 def assess(
@@ -160,90 +157,3 @@ def verify(
         render.print_json(result)
     else:
         render.say(f"whole: {result['entries']} journal entries" + (f", {result['members']} members" if "members" in result else ""))
-
-
-def law_list(
-    json: Json = False,
-    excluded: Annotated[bool, typer.Option("--excluded", help="Rows of the fact base left out, with the reason.")] = False,
-    place: Annotated[str | None, typer.Option("--place", metavar="CODE", help="Only regimes of that place.")] = None,
-) -> None:
-    """Every duty: source, jurisdiction, addressee, article, dates, confidence."""
-    from incident_flows.knowledge.law_listing import excluded_rows, rows
-    from incident_flows.wiring import library_from
-
-    book = library_from(common.settings()).lawbook
-    found: list[dict[str, Any]] = excluded_rows(book) if excluded else rows(book, place=place)
-    if json:
-        render.print_json(found)
-    elif excluded:
-        render.table(("row", "because"), [(one["source_id"], one["because"]) for one in found])
-    else:
-        render.table(
-            ("duty", "addressee", "article", "applies from", "status", "confidence"),
-            [(one["duty"], one["addressee"], one["cite"], one["applies_from"] or "", one["status"], one["confidence"]) for one in found],
-        )
-        render.say(f"{len(found)} versions of {len({one['duty'] for one in found})} duties")
-
-
-def law_show(duty: Annotated[str, typer.Argument(metavar="DUTY", help="Such as eu-gdpr/tell-authority.")], json: Json = False) -> None:
-    """One duty: its history, conditions in words, sources and doubts."""
-    from incident_flows.knowledge.law_listing import in_words
-    from incident_flows.wiring import library_from
-
-    found = in_words(library_from(common.settings()).lawbook, duty)
-    if json:
-        render.print_json(found)
-    else:
-        render.say(*found["lines"])
-
-
-def law_check(json: Json = False) -> None:
-    """Walk every file: ids, dates, articles, words, references, routes, rows older than a year."""
-    from incident_flows.knowledge.law_listing import health
-    from incident_flows.wiring import library_from
-
-    book = library_from(common.settings()).lawbook
-    found = health(book, on=common.now().date())
-    if json:
-        render.print_json(found)
-    else:
-        render.say(*(f"  ! {line}" for line in found["warnings"][:40]))
-        if len(found["warnings"]) > 40:
-            render.say(f"  … and {len(found['warnings']) - 40} more warnings (--json)")
-        render.say(f"lawbook {book.version}: {found['regimes']} regimes, {found['duties']} duties, {found['authorities']} authorities; no fault")
-
-
-def law_diff(
-    first: Annotated[str, typer.Argument(metavar="DATE")],
-    second: Annotated[str, typer.Argument(metavar="DATE")],
-    json: Json = False,
-) -> None:
-    """What changed in the law between two dates, and for which open incidents."""
-    from incident_flows.knowledge.law_listing import changes
-    from incident_flows.wiring import library_from
-
-    book = library_from(common.settings()).lawbook
-    found = changes(book, _day(first, "DATE"), _day(second, "DATE"))
-    touched = _incidents_under({one["duty"] for one in found})
-    for one in found:
-        one["incidents"] = touched.get(one["duty"], [])
-    if json:
-        render.print_json(found)
-        return
-    render.table(
-        ("duty", "change", "from", "to", "open incidents"),
-        [(one["duty"], one["change"], one["before"] or "—", one["after"] or "—", ", ".join(one["incidents"]) or "—") for one in found],
-    )
-    render.say(f"{len(found)} changes")
-
-
-def _incidents_under(duties: set[str]) -> dict[str, list[str]]:
-    settings = common.settings()
-    if settings.database_url.startswith("sqlite") and not (settings.home / "breach.db").exists():
-        return {}
-    found: dict[str, list[str]] = {}
-    with common.desk().database.read() as tx:
-        for row in tx.obligations.open_clocks(limit=1_000_000):
-            if row.duty in duties and row.incident_ref not in found.setdefault(row.duty, []):
-                found[row.duty].append(row.incident_ref)
-    return found

@@ -86,10 +86,16 @@ def deadlines(rows: Iterable[Mapping[str, Any]], *, now: datetime, incident: boo
         by = "no number in law" if row["end"] == "target" else wall(row["due_local"]) if end else "no number in law"
         shown.append((
             *([row["incident"]] if incident else []),
-            row["addressee"], by, utc(row["effective_at"]) + kind, time_left(end, now), row["cite"] or "", row["status"],
+            row["addressee"], by, utc(row["effective_at"]) + kind, time_left(end, now), cited(row), row["status"],
         ))
     head = (*(["incident"] if incident else []), "tell", "by (their time)", "UTC", "left", "article", "status")
     table(head, shown)
+
+
+def cited(row: Mapping[str, Any]) -> str:
+    """Return the article of a row; how sure the row is stands with it unless it is beyond doubt."""
+    sure = row.get("confidence") in (None, "high")
+    return (row["cite"] or "") + ("" if sure else f" (confidence {row['confidence']})")
 
 
 def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = False, everything: bool = False) -> None:
@@ -120,6 +126,10 @@ def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = Fals
         say("Promised, beside the law:")
         for one in result["promises"]:
             say(f"  · {one['kind']}: {one['standard']}" + (f", by {utc(one['due_at'])}" if one["due_at"] else ""))
+    if result["not_covered"]:
+        say("NOT COVERED by this lawbook, which is no answer:")
+        for gap in result["not_covered"]:
+            say(f"  ! {gap['place']}: {gap['because']}")
     lifted = [one for one in obligations if one["status"] == "not-owed"]
     if lifted:
         say("Not owed:")
@@ -132,9 +142,24 @@ def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = Fals
         for question in result["questions"][:10]:
             say(f"  ? {question['fact']}: {question['because']}")
     if explain:
-        for one in sure:
-            say("", f"{one['id']}: {one['status']}", *(f"  {line}" for line in one.get("trace", [])),
-                *(f"  · {line}" for line in one["because"]))
+        explained(obligations if everything else [one for one in obligations if one["reach"] == "yes"])
+
+
+def explained(obligations: Iterable[Mapping[str, Any]]) -> None:
+    """Print, per obligation, the path through its rule in plain words, and the clause it ends with."""
+    for one in obligations:
+        say("", f"{one['addressee']['name']} — {one['title']}: {one['status'].upper()} ({one['id']})")
+        say(*(f"  {line}" for line in one.get("trace", ())))
+        say(f"  Clause: {cited(one)}: {one['standard']}")
+        clock = one["clock"]
+        if clock and one["status"] != "not-owed":
+            since = f", {utc(clock['started_at'])}" if clock["started_at"] else ", not recorded yet"
+            say(f"  Clock: from {clock['starts']}{since}")
+        say(*(f"  · {line}" for line in one["because"]))
+        if one["missing"]:
+            say(f"  ? open while not known: {', '.join(one['missing'])}")
+        if one["doubts"]:
+            say(f"  ! doubts: {one['doubts']}")
 
 
 def _clock(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,7 +170,7 @@ def _clock(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "addressee": one["addressee"]["name"], "effective_at": end, "due_local": local,
         "end": "deadline" if one["due_at"] else "provisional" if one["provisional_due_at"] else "target",
-        "standard": one["standard"], "cite": one["cite"], "status": one["status"],
+        "standard": one["standard"], "cite": one["cite"], "confidence": one["confidence"], "status": one["status"],
     }
 
 

@@ -104,27 +104,92 @@ def evaluate(condition: Condition, situation: Situation) -> Outcome:
 
 
 def describe(condition: Condition) -> str:
-    """Return the condition in plain words, for `--explain` and `breach law show`."""
+    """Return the condition in plain words, for `--explain` and `breach law show`.
+
+    >>> describe(parse_condition({"any": [{"established": "ES"}, {"residents": {"gte": 500}}]}, place="US-CA"))
+    'it is established in ES or at least 500 people live in US-CA'
+    """
     if isinstance(condition, Is):
-        return f"{condition.test.replace('_', ' ')} {_plain(condition.argument)}".strip()
-    if isinstance(condition, All):
-        return " and ".join(_grouped(part) for part in condition.parts)
-    if isinstance(condition, AnyOf):
-        return " or ".join(_grouped(part) for part in condition.parts)
-    return f"not ({describe(condition.part)})"
+        return _says(condition)
+    if isinstance(condition, Not):
+        return f"not ({describe(condition.part)})"
+    word = " and " if isinstance(condition, All) else " or "
+    return word.join(_grouped(part, beside=type(condition)) for part in condition.parts)
 
 
-def _grouped(part: Condition) -> str:
+def _grouped(part: Condition, *, beside: type[Condition]) -> str:
     text = describe(part)
-    return f"({text})" if isinstance(part, All | AnyOf) and len(part.parts) > 1 else text
+    mixed = isinstance(part, All | AnyOf) and len(part.parts) > 1 and type(part) is not beside
+    return f"({text})" if mixed else text
+
+
+# What each test says of the facts; {} is its argument in words.
+_WORDS = {
+    "role": "the role is {}",
+    "status": "its status is {}",
+    "sector": "its sector is {}",
+    "established": "it is established in {}",
+    "people_in": "people live in {}",
+    "markets": "it offers services in {}",
+    "people": "{} people are concerned in all",
+    "records": "{} records are concerned",
+    "unavailable_hours": "data were unavailable for {} hours",
+    "protected": "the data were {}",
+    "risk": "the risk to people is {}",
+    "harm": "a person found that harm is {}",
+    "kind": "it is a breach of {}",
+    "finding": "a person found: {}",
+    "moment": "{}",
+    "cause": "the cause is {}",
+    "exposure": "the data reached: {}",
+    "scenario": "the scenario is {}",
+    "medium": "the medium is {}",
+    "backup": "the backup is {}",
+    "acquired": "data were taken or seen",
+    "key_exposed": "the key was exposed",
+    "already_public": "the data were public already",
+    "groups": "the people are {}",
+    "measures": "the measures include {}",
+}
+
+
+def _says(test: Is) -> str:
+    argument = test.argument
+    if test.test == "always":
+        return "always" if argument else "never"
+    if test.test == "residents":
+        counts = {key: value for key, value in argument.items() if key != "place"}
+        return f"{_plain(counts)} people live in {argument.get('place', test.place)}"
+    if test.test == "data":
+        parts = {"any": "the data include {}", "all": "the data include all of {}", "only": "the data are only {}"}
+        shown = {key: (" and " if key == "all" else " or ").join(words) for key, words in argument.items()}
+        return " and ".join(parts[key].format(words) for key, words in shown.items())
+    if test.test == "elements":
+        named = f"a name with {_plain(argument['name_plus'])}" if argument.get("name_plus") else ""
+        alone = f"{_plain(argument['standalone'])} even without a name" if argument.get("standalone") else ""
+        return f"the data hold {', or '.join(filter(None, (named, alone)))}"
+    if test.test == "moment":
+        [(name, limit)] = argument.items()
+        if limit == "known":
+            return f"{name} is known"
+        return f"{name} lies " + " and ".join(
+            f"before {day}" if key == "before" else f"on or after {day}" for key, day in limit.items()
+        )
+    if test.test == "protected":
+        keyed = {"encrypted", "pseudonymised"} & set(argument["by"])
+        key = "" if not keyed else ", whatever became of the key" if argument["even_with_key"] else ", and the key is safe"
+        return _WORDS["protected"].format(_plain(argument["by"]) + key)
+    if isinstance(argument, bool):
+        return ("" if argument else "it is known that not: ") + _WORDS[test.test]
+    return _WORDS[test.test].format(_plain(argument))
 
 
 def _plain(argument: Any) -> str:
     if isinstance(argument, Mapping):
-        return ", ".join(f"{SIGNS.get(key, key)} {_plain(value)}" for key, value in argument.items())
+        return " and ".join(f"{SIGNS.get(key, key.replace('_', ' '))} {value}" for key, value in argument.items())
     if isinstance(argument, tuple):
-        return " / ".join(str(item) for item in argument)
-    return str(argument).lower() if isinstance(argument, bool) else str(argument)
+        return " or ".join(str(item) for item in argument)
+    return str(argument)
 
 
 # --- shapes of arguments -----------------------------------------------------------------------

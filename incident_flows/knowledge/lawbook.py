@@ -7,24 +7,34 @@ the code that reads them, so a changed file is never answered from an old cache.
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import hashlib
+import importlib.util
+import json
 import os
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from incident_flows.core import conditions as condition_shapes
 from incident_flows.core import facts as fact_shapes
-from incident_flows.core.conditions import AnyOf, Condition, ConditionError, Is, Not, parse_condition
+from incident_flows.core import law as law_shapes
 from incident_flows.core.law import Authority, Lawbook, Regime, Scheme
 from incident_flows.errors import InputError, KnowledgeError
-from incident_flows.knowledge.files import Document, faults_of, read_yaml, validated
+from incident_flows.knowledge import files as yaml_reading
+from incident_flows.knowledge.files import Document, faults_of, read_bytes, read_yaml, validated
+from incident_flows.knowledge.law_check import Known, _literals, misfits, walk
 
 SHAPE = "2026-11-22.3"  # changes whenever the compiled form does, so that older caches are not read
 FOLDERS = ("law", "authorities", "policies")
+KEEP = 4  # cache files of a kind: as many playbooks folders may be in use in turn
+READERS = (sys.modules[__name__], law_shapes, condition_shapes, fact_shapes, yaml_reading)
 
 
 class _Head(BaseModel):
@@ -93,66 +103,124 @@ def load_lawbook(root: Path | None = None, *, cache: Path | None = None) -> Lawb
     """
     root = root or playbooks_root()
     digest = digest_of(root)
-    kept = cache / f"lawbook-{digest[:32]}.json" if cache else None
-    if kept is not None and (found := _from_cache(kept, digest)) is not None:
+    kept = cache / f"lawbook-{_key(digest)}.json" if cache else None
+    if kept is not None and (body := _unsealed(kept)) is not None and (found := _revived(body, digest)) is not None:
         return found
     book = compile_lawbook(root, digest)
     if kept is not None:
-        _keep(kept, book)
+        _seal(kept, book.model_dump_json(by_alias=True, exclude_defaults=True).encode())
     return book
+
+
+def load_data(path: Path, *, cache: Path | None = None) -> Any:
+    """Return the values of a YAML file, from the cache if its very bytes were read before.
+
+    Raises:
+        InputError: What `read_yaml` would say.
+    """
+    if cache is None:
+        return read_yaml(path).data
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
+    kept = cache / f"{path.stem}-{_key(digest)}.json"
+    if (body := _unsealed(kept)) is not None:
+        return json.loads(body)
+    data = read_yaml(path).data
+    _seal(kept, json.dumps(data, ensure_ascii=False).encode())
+    return data
 
 
 def compile_lawbook(root: Path, digest: str) -> Lawbook:
     """Read every file; raise all their faults together."""
     faults: list[str] = []
     documents: dict[str, Document] = {}
+    unread: list[str] = []
     for path in _files(root):
         try:
             documents[str(path.relative_to(root))] = read_yaml(path)
         except InputError as error:
             faults.extend(error.faults)
-    book = _Compiler(documents, faults).book(digest)
+            unread.append(_text(path))
+    book = _Compiler(documents, faults, "\n".join(unread)).book(digest)
     if faults or book is None:
         count = len(faults)
         raise KnowledgeError([*faults, f"{count} fault{'s' * (count != 1)}: no deadline can be computed until they are fixed."])
     return book
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def _files(root: Path) -> list[Path]:
     return sorted(path for folder in FOLDERS for path in (root / folder).glob("*.yaml"))
 
 
-def _from_cache(kept: Path, digest: str) -> Lawbook | None:
+def _key(digest: str) -> str:
+    """Return the name under which files of this digest are kept: another reading code has another name."""
+    return hashlib.sha256(f"{digest}\0{_reader()}".encode()).hexdigest()[:32]
+
+
+@functools.cache
+def _reader() -> str:
+    """Return the digest of the code that reads the files, and of the place names it takes in."""
+    seal = hashlib.sha256(SHAPE.encode())
+    for module in READERS:
+        path = module.__file__
+        seal.update(Path(path).read_bytes() if path and Path(path).is_file() else b"?")
+    folder = importlib.util.find_spec("pycountry")
+    places = Path(folder.origin).parent / "databases" if folder and folder.origin else None
+    for file in sorted(places.glob("iso3166-*.json")) if places else ():
+        seal.update(f"\0{file.name}\0{file.stat().st_size}\0{file.stat().st_mtime_ns}".encode())
+    return seal.hexdigest()
+
+
+def _revived(body: bytes, digest: str) -> Lawbook | None:
+    """Return the lawbook of a cache file; None if it is not what the digest promises."""
+    collecting = gc.isenabled()
+    gc.disable()  # tens of thousands of small values that all stay: nothing to collect meanwhile
+    try:
+        book = Lawbook.model_validate_json(body)
+    except ValidationError:
+        return None
+    finally:
+        if collecting:
+            gc.enable()
+    return book if book.sha256 == digest else None
+
+
+def _unsealed(kept: Path) -> bytes | None:
+    """Return what a cache file holds; None if there is none, or half of one, or a changed one."""
     try:
         raw = kept.read_bytes()
     except OSError:
         return None
     seal, _, body = raw.partition(b"\n")
-    if hashlib.sha256(body).hexdigest().encode() != seal:
-        return None  # half-written or damaged: compile anew
-    try:
-        book = Lawbook.model_validate_json(body)
-    except ValidationError:
-        return None
-    return book if book.sha256 == digest else None
+    return body if hashlib.sha256(body).hexdigest().encode() == seal else None
 
 
-def _keep(kept: Path, book: Lawbook) -> None:
-    body = book.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+def _seal(kept: Path, body: bytes) -> None:
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
         kept.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=kept.parent, prefix=".lawbook-")
+        handle, name = tempfile.mkstemp(dir=kept.parent, prefix=".kept-")
         with os.fdopen(handle, "wb") as file:
             file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
         os.replace(name, kept)
+        kind = kept.stem.rpartition("-")[0]
+        older = sorted(kept.parent.glob(f"{kind}-*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        for path in older[KEEP:]:
+            path.unlink(missing_ok=True)
 
 
 class _Compiler:
     """Gathers the parts and checks that they fit each other."""
 
-    def __init__(self, documents: Mapping[str, Document], faults: list[str]) -> None:
+    def __init__(self, documents: Mapping[str, Document], faults: list[str], unread: str = "") -> None:
         self.documents = documents
         self.faults = faults
+        self.unread = unread
         self.regimes: dict[str, Regime] = {}
         self.authorities: dict[str, Authority] = {}
         self.words: dict[str, dict[str, str]] = {}
@@ -173,23 +241,45 @@ class _Compiler:
                 self._regime(document)
             elif folder == "authorities":
                 self._authority_file(document)
+        groups = {name: frozenset(members) for name, members in places.groups.items()} if places else {}
+        known_places = _all_places(places.more if places else {})
+        if places is not None:
+            self.faults.extend(misfits(self.documents, self._known(frozenset({*groups, *known_places}))))
         if head is None or places is None or schemes is None or self.faults:
+            self.faults[:] = list(dict.fromkeys(self.faults))
             return None
-        book = Lawbook(
+        return Lawbook(
             version=head.version,
             sha256=digest,
             regimes=self.regimes,
             authorities=self.authorities,
             schemes=schemes.schemes,
-            groups={name: frozenset(members) for name, members in places.groups.items()},
-            places=_all_places(places.more),
+            groups=groups,
+            places=known_places,
             zones=places.zones,
             words=self.words,
             targets=targets.data if targets else {},
             excluded=head.excluded | self._excluded(),
         )
-        self.faults.extend(_misfits(book, self.documents))
-        return book
+
+    def _known(self, areas: frozenset[str]) -> Known:
+        """What the files name, valid or not: a file with a typo elsewhere still defines its duties and words."""
+        duties, authorities, words = set[str](), set[str](), {kind: set(known) for kind, known in self.words.items()}
+        for name, document in self.documents.items():
+            folder, _, file = name.partition("/")
+            data = document.data if isinstance(document.data, dict) else {}
+            if folder == "law" and not file.startswith("_"):
+                duties |= {f"{data.get('id')}/{key}" for key in _keys(data.get("duties"))}
+                for kind, added in data["words"].items() if isinstance(data.get("words"), dict) else ():
+                    words.setdefault(kind, set()).update(_keys(added))
+            elif folder == "authorities":
+                authorities.update(_keys(data.get("authorities")))
+        schemes = self.documents.get("authorities/schemes.yaml")
+        named = _keys(schemes.data.get("schemes")) if schemes and isinstance(schemes.data, dict) else []
+        return Known(
+            areas=areas, duties=frozenset(duties), authorities=frozenset(authorities), schemes=frozenset(named),
+            words=words, unsure=self.unread,
+        )
 
     def _part(self, name: str, model: type[Any]) -> Any:
         document = self.documents.get(name)
@@ -224,7 +314,6 @@ class _Compiler:
         regime = Regime.model_validate(read.model_dump(exclude={"words"}, by_alias=True))
         if f"{regime.id}.yaml" != document.name:
             self.faults.append(f"{document.where(('id',))}: id {regime.id!r} should be the file's name")
-        self.faults.extend(f"{_locate(document, fault)}: {fault}" for fault in regime.faults())
         self.regimes[regime.id] = regime
 
     def _authority_file(self, document: Document) -> None:
@@ -244,14 +333,8 @@ class _Compiler:
                 self.faults.extend(faults_of(error, document, at))
 
 
-def _locate(document: Document, fault: str) -> str:
-    path: list[str | int] = []
-    for part in fault.partition(":")[0].split("."):
-        name, _, number = part.partition("[")
-        path.append(name)
-        if number:
-            path.append(int(number.rstrip("]")))
-    return document.where(tuple(path))
+def _keys(raw: Any) -> list[str]:
+    return [str(key) for key in raw] if isinstance(raw, dict) else []
 
 
 def _all_places(more: Mapping[str, str]) -> dict[str, str]:
@@ -263,114 +346,4 @@ def _all_places(more: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def walk(condition: Condition) -> Iterator[Is]:
-    """Yield every single test of a condition."""
-    if isinstance(condition, Is):
-        yield condition
-    elif isinstance(condition, Not):
-        yield from walk(condition.part)
-    else:
-        for part in condition.parts:
-            yield from walk(part)
-
-
-def _literals(model: type[BaseModel], name: str) -> frozenset[str]:
-    annotation: Any = model.model_fields[name].annotation
-    found = set(get_args(annotation))
-    for part in get_args(annotation):
-        found |= set(get_args(part))
-    return frozenset(str(word) for word in found)
-
-
-VOCABULARY = {
-    "status": "statuses", "sector": "sectors", "data": "data_kinds", "elements": "data_kinds",
-    "finding": "findings", "groups": "groups", "measures": "measures",
-}
-FIXED = {
-    "role": _literals(fact_shapes.Facts, "role"),
-    "cause": _literals(fact_shapes.Breach, "cause"),
-    "exposure": _literals(fact_shapes.Breach, "exposure"),
-    "medium": _literals(fact_shapes.Breach, "medium"),
-    "kind": frozenset(get_args(fact_shapes.BreachKind)),
-    "backup": _literals(fact_shapes.Data, "backup"),
-    "harm": _literals(fact_shapes.Harm, "expected"),
-}
-
-
-def _misfits(book: Lawbook, documents: Mapping[str, Document]) -> Iterator[str]:
-    """Yield one line for every reference, place or word that leads nowhere."""
-    known_areas = set(book.groups) | set(book.places)
-    for regime in book.regimes.values():
-        document = documents[f"law/{regime.id}.yaml"]
-        if regime.place not in known_areas:
-            yield f"{document.where(('place',))}: place {regime.place!r} is neither a place nor a group"
-        for raw, path in _conditions(regime):
-            try:
-                parts = list(walk(parse_condition(raw, place=regime.place)))
-            except ConditionError:
-                continue  # reported already, with its place
-            for test in parts:
-                for wrong in _unknown_words(test, book, known_areas):
-                    yield f"{document.where(path)}: {test.test}: {wrong}"
-        for key, duty in regime.duties.items():
-            at: tuple[str | int, ...] = ("duties", key)
-            if duty.to.kind == "authority":
-                if duty.to.id and duty.to.id not in book.authorities:
-                    yield f"{document.where((*at, 'to'))}: authority {duty.to.id!r} stands in no file of authorities/"
-                if duty.to.scheme and duty.to.scheme not in book.schemes:
-                    yield f"{document.where((*at, 'to'))}: scheme {duty.to.scheme!r} is not in schemes.yaml"
-            for number, version in enumerate(duty.history):
-                here = (*at, "history", number)
-                references = (*version.order.before, *version.order.not_after, *version.order.after)
-                for reference in references:
-                    if book.duty(reference) is None:
-                        yield f"{document.where((*here, 'order'))}: {reference!r} is no duty; write regime/duty"
-                for clock in version.clock:
-                    name = clock.starts.submitted
-                    if name and book.duty(name if "/" in name else f"{regime.id}/{name}") is None:
-                        yield f"{document.where((*here, 'clock'))}: submitted: {name!r} is no duty"
-    for id_, authority in book.authorities.items():
-        for competence in authority.competence:
-            if competence.scheme not in book.schemes:
-                yield f"authorities: {id_}: scheme {competence.scheme!r} is not in schemes.yaml"
-            if competence.place not in known_areas:
-                yield f"authorities: {id_}: competent for {competence.place!r}, which is no place"
-
-
-def _conditions(regime: Regime) -> Iterator[tuple[Any, tuple[str | int, ...]]]:
-    if regime.applies is not None:
-        yield regime.applies, ("applies",)
-    for key, duty in regime.duties.items():
-        for number, version in enumerate(duty.history):
-            at: tuple[str | int, ...] = ("duties", key, "history", number)
-            if version.when is not None:
-                yield version.when, (*at, "when")
-            for index, exception in enumerate(version.unless):
-                yield exception.if_, (*at, "unless", index)
-            for clock in version.clock:
-                if clock.when is not None:
-                    yield clock.when, (*at, "clock")
-
-
-def _unknown_words(test: Is, book: Lawbook, known_areas: set[str]) -> Iterator[str]:
-    argument = test.argument
-    if test.test in ("established", "people_in", "markets"):
-        yield from (f"{area!r} is neither a place nor a group" for area in argument if area not in known_areas)
-    elif test.test == "residents":
-        if argument.get("place", test.place) not in known_areas:
-            yield f"{argument.get('place', test.place)!r} is neither a place nor a group"
-    elif test.test == "moment":
-        yield from (f"{name!r} is no moment" for name in argument if name not in fact_shapes.Moments.model_fields)
-    elif test.test in FIXED:
-        yield from (f"{word!r} is not one of {', '.join(sorted(FIXED[test.test]))}" for word in argument if word not in FIXED[test.test])
-    elif test.test in VOCABULARY:
-        known = book.words.get(VOCABULARY[test.test], {})
-        words = [word for group in argument.values() for word in group] if isinstance(argument, Mapping) else argument
-        yield from (
-            f"{word!r} is no word of {VOCABULARY[test.test]}; add it to words: with its meaning"
-            for word in words
-            if word not in known
-        )
-
-
-__all__ = ["AnyOf", "compile_lawbook", "digest_of", "load_lawbook", "playbooks_root", "walk"]
+__all__ = ["_literals", "compile_lawbook", "digest_of", "load_data", "load_lawbook", "playbooks_root", "walk"]

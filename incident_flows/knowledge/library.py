@@ -14,8 +14,7 @@ from incident_flows.core.law import Lawbook
 from incident_flows.core.risk import RiskPolicy
 from incident_flows.knowledge.calendars import Calendars
 from incident_flows.knowledge.facts_files import Profiles
-from incident_flows.knowledge.files import read_yaml
-from incident_flows.knowledge.lawbook import load_lawbook, playbooks_root
+from incident_flows.knowledge.lawbook import load_data, load_lawbook, playbooks_root
 from incident_flows.knowledge.risk_policy import load_risk_policy
 
 
@@ -27,27 +26,29 @@ class Library:
         lawbook: Regimes, authorities, places, words.
         profiles: Organisations.
         root: The playbooks folder.
+        cache: Where files once read are kept; None reads them each time.
     """
 
     lawbook: Lawbook
     profiles: Profiles
     root: Path
+    cache: Path | None = None
 
     @classmethod
     def load(cls, *, cache: Path | None, profiles: Path | None = None, root: Path | None = None) -> Library:
         """Return the library of `root` (default: as installed), with the lawbook from `cache` if it fits."""
         root = root or playbooks_root()
-        return cls(load_lawbook(root, cache=cache), Profiles.at(profiles), root)
+        return cls(load_lawbook(root, cache=cache), Profiles.at(profiles), root, cache)
 
     @cached_property
     def risk_policy(self) -> RiskPolicy:
         """Weights and rules for the risk to people."""
-        return load_risk_policy(read_yaml(self.root / "policies" / "risk.yaml").data)
+        return load_risk_policy(load_data(self.root / "policies" / "risk.yaml", cache=self.cache))
 
     @cached_property
     def calendars(self) -> Calendars:
         """Open days by calendar code."""
-        return Calendars(read_yaml(self.root / "policies" / "calendars.yaml").data)
+        return Calendars(load_data(self.root / "policies" / "calendars.yaml", cache=self.cache))
 
     @cached_property
     def versions(self) -> dict[str, str]:
