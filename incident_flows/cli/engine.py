@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+from collections.abc import Callable
+from datetime import datetime
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +16,13 @@ from incident_flows.cli import common, render
 from incident_flows.cli.common import Json, edge
 from incident_flows.settings import Settings
 
+if TYPE_CHECKING:
+    from incident_flows.services.desk import Desk
+    from incident_flows.services.watch import Tick
+
 SAMPLE = "aimigos-studio"
 SAMPLE_KEY = "sample"
+SHOWN = 40  # rows at start; the rest is one verb away
 
 
 def register(app: typer.Typer) -> None:
@@ -48,12 +56,10 @@ def _tell(line: str) -> None:
 
 
 def _flush() -> None:
-    import sys
-
     sys.stdout.flush()
 
 
-def _open_sample(desk: Any, *, now: Any) -> None:
+def _open_sample(desk: Desk, *, now: datetime) -> None:
     from incident_flows.knowledge.facts_files import read_facts
     from incident_flows.services.open import open_incident
 
@@ -65,7 +71,7 @@ def _open_sample(desk: Any, *, now: Any) -> None:
     render.say(f"{opened.ref}: {facts.title}" + (" (opened)" if opened.created else " (as before)"))
 
 
-def _print_clocks(desk: Any, *, now: Any) -> None:
+def _print_clocks(desk: Desk, *, now: datetime) -> None:
     from incident_flows.services.show import clocks
 
     rows = clocks(desk, None, now=now)
@@ -77,13 +83,10 @@ def _print_clocks(desk: Any, *, now: Any) -> None:
         render.say("No clock is running. `breach open FACTS` opens an incident.")
 
 
-SHOWN = 40  # rows at start; the rest is one verb away
-
-
 def _channel_words(settings: Settings) -> str:
-    if settings.sendgrid_api_key:
-        return "SendGrid"
-    return "your SMTP relay" if settings.smtp_url else f"the outbox {settings.outbox} (no mail provider is set up)"
+    if settings.sendgrid_api_key or settings.smtp_url:
+        return "SendGrid" if settings.sendgrid_api_key else "your SMTP relay"
+    return f"the outbox {settings.outbox} (no mail provider is set up)"
 
 
 def watch(
@@ -92,7 +95,7 @@ def watch(
 ) -> None:
     """One tick: fires everything due, once. The same code the scheduler runs."""
     from incident_flows.flows import connected
-    from incident_flows.services.watch import Tick, tick
+    from incident_flows.services.watch import tick
 
     def told(done: Tick) -> None:
         if json:
@@ -102,8 +105,8 @@ def watch(
                 late = f" (late by {one['late_seconds'] / 60:.0f} min)" if one["late_seconds"] > 90 else ""
                 render.say(f"{one['title']}{late}")
             render.say(
-                f"{done.at:%Y-%m-%d %H:%M:%S}Z: {done.fired} fired, {done.late} of them late, {done.sent} sent, "
-                f"{done.in_doubt} in doubt, {done.missed} missed"
+                f"{done.at:%Y-%m-%d %H:%M:%S}Z: {done.fired} fired, {done.late} of them late, "
+                f"{done.sent} sent, {done.in_doubt} in doubt, {done.missed} missed"
             )
         _flush()
 
@@ -114,9 +117,7 @@ def watch(
     _until_told_to_stop(desk, told)
 
 
-def _until_told_to_stop(desk: Any, told: Any) -> None:
-    import sys
-
+def _until_told_to_stop(desk: Desk, told: Callable[[Tick], None]) -> None:
     from incident_flows.flows import connected
     from incident_flows.flows.ticker import Ticker
 
@@ -128,7 +129,10 @@ def _until_told_to_stop(desk: Any, told: Any) -> None:
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, stop)
     ticker = Ticker(
-        lambda: desk, now=connected.now, tell=told, trouble=lambda line: print(f"breach: {line}", file=sys.stderr)
+        lambda: desk,
+        now=connected.now,
+        tell=told,
+        trouble=lambda line: print(f"breach: {line}", file=sys.stderr, flush=True),
     )
     ticker.start()
     while not ending.wait(0.5):
@@ -138,11 +142,13 @@ def _until_told_to_stop(desk: Any, told: Any) -> None:
 
 def status(json: Json = False) -> None:
     """Is the engine alive: last tick, next step, anything due and not fired. Exit 1 if nothing ticks."""
+    from incident_flows.flows.engine import without_password
     from incident_flows.services.watch import status as stated
 
     settings = common.settings()
     found = stated(common.desk(), now=common.now())
-    found["prefect"] = {"url": _prefect_url(settings), "answers": _answers(_prefect_url(settings))}
+    url = prefect_url(settings)
+    found["prefect"] = {"url": without_password(url), "answers": answers(url)}
     if json:
         render.print_json(found)
     else:
@@ -153,19 +159,23 @@ def status(json: Json = False) -> None:
             f"Next step: {found['next_step'] or 'none planned'}",
             f"Open incidents: {found['open_incidents']}; due and not fired: {found['due_and_unfired']}; "
             f"sends in doubt: {found['in_doubt']}",
-            f"Prefect {found['prefect']['url']}: {'answers' if found['prefect']['answers'] else 'does not answer'}",
+            f"Prefect {without_password(url)}: "
+            + ("answers" if found["prefect"]["answers"] else "does not answer"),
         )
     if not found["ticking"]:
         raise common.fail(
-            "nothing ticks, so no reminder will fire. Start `breach up`, or `breach watch --loop` without Prefect"
+            "nothing ticks, so no reminder will fire. "
+            "Start `breach up`, or `breach watch --loop` without Prefect"
         )
 
 
-def _prefect_url(settings: Settings) -> str:
+def prefect_url(settings: Settings) -> str:
+    """Return the address of Prefect's API; it may hold a password."""
     return (settings.prefect_api_url or f"http://127.0.0.1:{settings.prefect_port}/api").rstrip("/")
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Return whether a Prefect server answers there."""
     import httpx
 
     try:
@@ -177,12 +187,15 @@ def _answers(url: str) -> bool:
 def doctor(json: Json = False) -> None:
     """What is misconfigured, and what to do about it. Exit 1 if something must be mended."""
     from incident_flows.cli.doctor import examine
+    from incident_flows.flows.connected import own_zone_data
 
-    found = examine(common.settings(), now=common.now())
+    own_zone_data()
+    found = examine(common.settings())
     if json:
         render.print_json([one.to_json() for one in found])
     else:
         for one in found:
-            render.say(f"{one.level:<4} {one.name}: {one.words}" + (f"\n     → {one.then}" if one.then else ""))
+            then = f"\n     → {one.then}" if one.then else ""
+            render.say(f"{one.level:<4} {one.name}: {one.words}{then}")
     if any(one.level == "fail" for one in found):
         raise typer.Exit(common.REFUSED)

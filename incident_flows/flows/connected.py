@@ -1,4 +1,4 @@
-"""The desk of the process a flow runs in, and the moment it runs at. The one place where flows touch the edge.
+"""The desk of the process a flow runs in, and the moment it runs at. The one place where flows meet the edge.
 
 Knows nothing of Prefect. A process that a flow run was started in ends with the engine that started it, even
 if that one was killed: it looks every second whether its parent is still there.

@@ -1,4 +1,4 @@
-"""What stands in prefect.yaml, served by a runner; and order after a kill: nothing stays running on the board.
+"""What stands in prefect.yaml, served by a runner; and order after a kill: nothing dead stays running.
 
 prefect.yaml is the one list of deployments, for `breach up` and for `prefect deploy --all` alike.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect import Flow
+from prefect import Flow, State
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -104,8 +104,8 @@ async def tidy_up(client: PrefectClient, *, now: datetime) -> int:
     """Put the board in order after a stop, on a server nobody else uses; return how many runs were touched.
 
     What still counts as running died with the engine. A form being read is offered anew, a report being taken
-    in is taken in again (once, by its key), a tick is simply over. Ticks that were missed are not made up for:
-    one tick does what is due.
+    in is taken in again (once, by its key), a tick is simply over. Ticks that were missed are not made up
+    for: one tick does what is due.
     """
     touched = 0
     died = FlowRunFilterStateName(any_=["Running", "Pending", "Cancelling"])  # phases have names of their own
@@ -132,7 +132,9 @@ async def _end(client: PrefectClient, run: FlowRun) -> None:
         return
     if "because" in run.parameters:
         await client.update_flow_run(run.id, parameters={**run.parameters, "because": TAKEN_OUT})
-    over = Crashed(name="Interrupted", message="the engine stopped while this ran; the next tick goes on")
+    over: State[None] = Crashed(
+        name="Interrupted", message="the engine stopped while this ran; the next tick goes on"
+    )
     await client.set_flow_run_state(run.id, over, force=True)
 
 

@@ -1,8 +1,8 @@
 """The engine: one process with Prefect's server, a runner for every deployment, and a clock of its own.
 
 Three threads. The main one waits for Ctrl-C. One ticks, whatever Prefect does. One holds Prefect: its server
-in this very process, so that even kill -9 leaves no orphan behind, and the runner. Prefect is imported in that
-thread, after its environment is set; nothing of it is imported by this module.
+in this very process, so that even kill -9 leaves no orphan behind, and the runner. Prefect is imported in
+that thread, after its environment is set; nothing of it is imported by this module.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from incident_flows.errors import BreachError, InputError, UnreachableError
 from incident_flows.flows import connected
@@ -38,7 +39,9 @@ STOPS_WITHIN = 10.0
 Tell = Callable[[str], None]
 
 
-def prefect_environment(settings: Settings, environ: Mapping[str, str], *, debug: bool = False) -> dict[str, str]:
+def prefect_environment(
+    settings: Settings, environ: Mapping[str, str], *, debug: bool = False
+) -> dict[str, str]:
     """Return the whole environment with Prefect's part of it put right.
 
     With PREFECT_API_URL set on purpose, that server and everything else the user set for it hold. Otherwise
@@ -74,8 +77,18 @@ def prefect_environment(settings: Settings, environ: Mapping[str, str], *, debug
 def ui_address(settings: Settings) -> str:
     """Return where people look at the board."""
     if settings.prefect_api_url:
-        return settings.prefect_api_url.removesuffix("/").removesuffix("/api")
+        return without_password(settings.prefect_api_url).removesuffix("/").removesuffix("/api")
     return f"http://{HOST}:{settings.prefect_port}"
+
+
+def without_password(url: str) -> str:
+    """Return an address as it may be printed.
+
+    >>> without_password("https://ana:secret@prefect.example:4200/api")
+    'https://prefect.example:4200/api'
+    """
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def reserve_port(port: int) -> socket.socket:
@@ -92,7 +105,7 @@ def reserve_port(port: int) -> socket.socket:
         reserved.close()
         raise UnreachableError(
             f"port {port} on {HOST} cannot be used for Prefect: {error.strerror}.\n"
-            "Is the engine running already (`breach status`)? Otherwise set BREACH_PREFECT_PORT to a free port."
+            "Does the engine run already (`breach status`)? If not, set BREACH_PREFECT_PORT to a free port."
         ) from None
     return reserved
 
@@ -188,16 +201,24 @@ class Engine:
                     return
                 told = False
                 await self._serve()
-            except Exception as error:  # what a runner dies of is Prefect's business; ours is to start another
+            except (
+                Exception
+            ) as error:  # what a runner dies of is Prefect's business; ours is to start another
                 if self._debug:
                     logging.getLogger(__name__).exception("the runner stopped")
                 if isinstance(error, BreachError) and not isinstance(error, UnreachableError):
                     raise
                 if serving is not None and serving.done():
-                    raise UnreachableError("Prefect's server has stopped; stop the engine and start it again.") from None
+                    raise UnreachableError(
+                        "Prefect's server has stopped; stop the engine and start it again."
+                    ) from None
                 if not told:
                     told = True
-                    said = str(error) if isinstance(error, BreachError) else f"Prefect failed ({type(error).__name__})."
+                    said = (
+                        str(error)
+                        if isinstance(error, BreachError)
+                        else f"Prefect failed ({type(error).__name__})."
+                    )
                     self._trouble(f"{said}\n  Reminders go on; the board follows once Prefect answers again.")
                 await self._pause(AGAIN_AFTER)
 
@@ -275,8 +296,11 @@ def _own_server(debug: bool) -> uvicorn.Server:
     Path(os.environ["PREFECT_HOME"]).mkdir(mode=0o700, parents=True, exist_ok=True)
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(final=True), log_level="info" if debug else "critical", access_log=False,
-            timeout_graceful_shutdown=2, lifespan="on",
+            create_app(final=True),
+            log_level="info" if debug else "critical",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            lifespan="on",
         )
     )
 
@@ -319,12 +343,8 @@ def _is_dead(owner: str) -> bool:
     return False
 
 
-
-
 def run(settings: Settings, *, tell: Tell, debug: bool = False) -> None:
     """Run the engine until Ctrl-C; what went wrong for good is raised before anything has started."""
     if settings.prefect_api_url and not settings.prefect_api_url.startswith(("http://", "https://")):
         raise InputError("PREFECT_API_URL: is no address; write http://HOST:PORT/api")
     Engine(settings, tell=tell, debug=debug).run()
-
-

@@ -1,4 +1,4 @@
-"""Forms in the Prefect UI: open an incident, decide a risk or an obligation. The same services as the terminal.
+"""Forms in the Prefect UI: open an incident, decide risk or an obligation. The terminal's services behind them.
 
 What a form takes is stored by Prefect, so no form has a field for a title, a name or a story of affected
 people. The one free text is the reason of a decision: it is refused if it holds an address, and taken out of
@@ -52,7 +52,12 @@ TAKEN_OUT = "(stands in the record of the incident)"
 _ADDRESS = re.compile(r"\S+@\S+\.\S+")
 
 Subject = Annotated[
-    str, Field(pattern=r"^(risk|[\w.-]+/[\w./:+-]+@[\w./:+-]+)$", max_length=200, description="An obligation's id, or `risk`")
+    str,
+    Field(
+        pattern=r"^(risk|[\w.-]+/[\w./:+-]+@[\w./:+-]+)$",
+        max_length=200,
+        description="An obligation's id, or `risk`",
+    ),
 ]
 Account = Annotated[
     str,
@@ -61,7 +66,9 @@ Account = Annotated[
 Reason = Annotated[
     str,
     Field(
-        min_length=1, max_length=2000, json_schema_extra={"format": "textarea"},
+        min_length=1,
+        max_length=2000,
+        json_schema_extra={"format": "textarea"},
         description="The reason in a sentence; no names or addresses of affected people",
     ),
 ]
@@ -78,7 +85,8 @@ class Report(BaseModel):
     )
     detected_at: datetime | None = Field(default=None, description="When it was first noticed; with offset")
     aware_at: datetime | None = Field(
-        default=None, description="When it was reasonably certain that personal data are affected; with offset"
+        default=None,
+        description="When it was reasonably certain that personal data are affected; with offset",
     )
     kinds: list[BreachKind] = Field(default_factory=list, description="What was lost")
     cause: Cause | None = None
@@ -101,10 +109,17 @@ class Report(BaseModel):
     def facts(self) -> dict[str, Any]:
         """Return the report as a facts file would say it; empty answers are unknown."""
         found: dict[str, Any] = {
-            "organisation": self.organisation, "role": self.role, "reference": self.reference or None,
+            "organisation": self.organisation,
+            "role": self.role,
+            "reference": self.reference or None,
             "moments": {"detected_at": _iso(self.detected_at), "aware_at": _iso(self.aware_at)},
-            "breach": {"kinds": self.kinds or None, "cause": self.cause, "exposure": self.exposure,
-                       "acquired": self.acquired, "medium": self.medium},
+            "breach": {
+                "kinds": self.kinds or None,
+                "cause": self.cause,
+                "exposure": self.exposure,
+                "acquired": self.acquired,
+                "medium": self.medium,
+            },
             "data": {"kinds": self.data_kinds or None, "protection": self.protection},
             "people": {"total": self.people_total, "by_place": self.people_by_place or None},
         }
@@ -126,7 +141,11 @@ def open_incident(report: Report) -> State[None]:
     desk, now = connected.desk(), connected.now()
     facts = checked_facts(desk, report.facts(), name="form")
     opened = opened_incident(
-        desk, facts, actor=connected.actor(report.acting_as), now=now, source="Prefect form",
+        desk,
+        facts,
+        actor=connected.actor(report.acting_as),
+        now=now,
+        source="Prefect form",
         request_key=f"prefect:{this_run.id}",
     )
     mirror(desk, now=now, only=opened.ref, wait=10)
@@ -260,15 +279,18 @@ _HALF_MADE = "BeingOffered"
 
 
 def _offer(client: SyncPrefectClient, deployment_id: UUID, ref: str, subject: str) -> None:
-    """Make a suspended run. Until its fields are stored it is scheduled for later, so a crash leaves no trap."""
-    later = Scheduled(name=_HALF_MADE, scheduled_time=connected.now() + FORM_STAYS)
+    """Make a suspended run; until its fields are stored it is scheduled for later: a crash leaves no trap."""
+    later: State[None] = Scheduled(name=_HALF_MADE, scheduled_time=connected.now() + FORM_STAYS)
     run = client.create_flow_run_from_deployment(
-        deployment_id, parameters={"incident": ref, "subject": subject}, state=later,
-        tags=[ref, "decision"], name=f"{ref} · decide {subject}",
+        deployment_id,
+        parameters={"incident": ref, "subject": subject},
+        state=later,
+        tags=[ref, "decision"],
+        name=f"{ref} · decide {subject}",
     )
-    suspended = Suspended(timeout_seconds=int(FORM_STAYS.total_seconds()), pause_key=KEY)
+    suspended: State[None] = Suspended(timeout_seconds=int(FORM_STAYS.total_seconds()), pause_key=KEY)
     keys = keyset_from_paused_state(suspended)
-    suspended.state_details.run_input_keyset = dict(keys)
+    suspended.state_details.run_input_keyset = {str(name): key for name, key in keys.items()}
     suspended.message = f"waits for a person to decide {subject}"
     _form(ref, subject).save(keys, flow_run_id=run.id)
     client.set_flow_run_state(run.id, suspended, force=True)
@@ -286,7 +308,10 @@ def _live(client: SyncPrefectClient, deployment_id: UUID) -> Iterator[FlowRun]:
     while True:
         page = client.read_flow_runs(
             deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id])),
-            flow_run_filter=live, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=PAGE, offset=len(found),
+            flow_run_filter=live,
+            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+            limit=PAGE,
+            offset=len(found),
         )
         found += page
         if len(page) < PAGE:

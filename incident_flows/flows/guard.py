@@ -1,4 +1,4 @@
-"""What a flow says when it fails. Prefect stores messages, logs and tracebacks, so none of them may hold facts.
+"""What a flow says when it fails. Prefect stores messages, logs and tracebacks: none of them may hold facts.
 
 A refusal of ours is told in its own words, with quoted values blotted out unless they came from the form
 itself; anything unforeseen is told by its type and place in the code, never by its text.
@@ -25,9 +25,7 @@ _QUOTED = re.compile(r"(?<!\w)'[^'\n]*'|\"[^\"\n]*\"")
 LONGEST = 1500
 
 
-def guarded(
-    *, own_words: bool = False
-) -> Callable[[Callable[_P, State[None]]], Callable[_P, State[None]]]:
+def guarded(*, own_words: bool = False) -> Callable[[Callable[_P, State[None]]], Callable[_P, State[None]]]:
     """Turn every exception of a flow into a failed state that is safe to store.
 
     Args:

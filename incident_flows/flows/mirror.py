@@ -1,7 +1,9 @@
 """Makes Prefect show what our database says: a run per phase, a table of deadlines, a page of status.
 
 A phase is one run, in the state the phase is in: running as long as something is left to do, with the states
-it went through behind it. No process stands behind it. A mirror only. What was last shown is marked in our database under the id of the Prefect server's own board;
+it went through behind it. No process stands behind it.
+
+A mirror only. What was last shown is marked in our database under the id of the Prefect server's own board;
 a new or emptied server has another id, so everything is shown again. A failing mirror stops no clock.
 """
 
@@ -15,12 +17,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from prefect import State
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import State
 from prefect.variables import Variable
 
 from incident_flows.flows import connected
@@ -137,7 +139,7 @@ def _look(desk: Desk, board_id: str, board: Board, shown: Shown, *, now: datetim
 
 
 def _show(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now: datetime) -> None:
-    """Put the run of every phase into the state its words changed to, and make new versions of the artifacts."""
+    """Bring the run of every phase that changed into its state, and make new versions of the artifacts."""
     phases = dict(mark.get("phases") or {})
     with get_client(sync_client=True) as client:
         for phase in board.phases:
@@ -157,7 +159,8 @@ def _show(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now: d
         key=f"{name}-status", markdown=status_page(board, now=now), description=f"Where {board.ref} stands"
     )
     _marked(
-        desk, key,
+        desk,
+        key,
         {"fingerprint": board.fingerprint, "phases": phases, "clocks": str(made), "status": str(page)},
     )
 
@@ -187,7 +190,7 @@ def _shown(client: SyncPrefectClient, board: Board, phase: Phase, run_id: str | 
 
 
 def _type_of(phase: Phase) -> StateType:
-    """Running until nothing more happens in it; red where something went wrong that a person has to settle."""
+    """Running until nothing more happens in it; red where a person has to settle something."""
     if phase.state in ("InDoubt", "Failed"):
         return StateType.FAILED
     return StateType.COMPLETED if phase.done else StateType.RUNNING
@@ -202,7 +205,9 @@ def _refresh(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now
     """Bring the times left up to date in the versions that stand, instead of making one a minute."""
     with get_client(sync_client=True) as client:
         there = _updated(
-            client, mark.get("clocks"), clock_rows(board.clocks, now=now),
+            client,
+            mark.get("clocks"),
+            clock_rows(board.clocks, now=now),
             f"Deadlines of {board.ref}, soonest first; as of {now:%Y-%m-%d %H:%M} UTC",
         ) and _updated(client, mark.get("status"), status_page(board, now=now), f"Where {board.ref} stands")
     if not there:  # deleted or pruned in Prefect: make new ones
@@ -278,7 +283,12 @@ def status_page(board: Board, *, now: datetime) -> str:
         *(f"| {phase.key} | **{phase.state}** | {phase.message} |" for phase in board.phases),
     ]
     if board.notices:
-        lines += ["", "## Notices", "", "| notice | obligation | state | language | text (SHA-256) | empty fields |"]
+        lines += [
+            "",
+            "## Notices",
+            "",
+            "| notice | obligation | state | language | text (SHA-256) | empty fields |",
+        ]
         lines += ["|---|---|---|---|---|---|"]
         lines += [
             f"| {one['id']} | {one['obligation']} | {one['state']} | {one['language']} "

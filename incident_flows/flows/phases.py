@@ -1,4 +1,4 @@
-"""One flow per phase of a breach. Each reads the incident's state, says it, and ends; none waits, none decides.
+"""One flow per phase of a breach. Each reads the incident's state, says it, and ends; none waits or decides.
 
 The state's name is what the team reads on the board: ClockStarted, RiskHigh, AwaitingApproval, InDoubt. The
 tick keeps one run of each phase per incident in its present state (see mirror); running a phase by hand says
@@ -40,7 +40,9 @@ def assess_risk(incident: Ref) -> State[None]:
     return _said(incident, "risk-assessment")
 
 
-@flow(name="authority notification", flow_run_name="{incident} · authority notification", persist_result=False)
+@flow(
+    name="authority notification", flow_run_name="{incident} · authority notification", persist_result=False
+)
 @guarded()
 def notify_authorities(incident: Ref) -> State[None]:
     """Notices to supervisory and other authorities, and to controllers."""
@@ -62,5 +64,9 @@ def close_incident(incident: Ref) -> State[None]:
 
 
 FLOW_OF: dict[str, Flow[[str], State[None]]] = dict(
-    zip(PHASES, (detect_and_triage, assess_risk, notify_authorities, notify_people, close_incident), strict=True)
+    zip(
+        PHASES,
+        (detect_and_triage, assess_risk, notify_authorities, notify_people, close_incident),
+        strict=True,
+    )
 )
