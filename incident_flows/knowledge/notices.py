@@ -1,0 +1,101 @@
+"""Renders notices: facts and an obligation in, a text in the addressee's language out, and what it lacks.
+
+The wording stands in playbooks/notices; how facts become words, in `notice_answers.py`. The same facts,
+obligation and files always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from incident_flows.core.facts import Facts
+from incident_flows.core.law import Authority
+from incident_flows.errors import KnowledgeError
+from incident_flows.knowledge.notice_answers import Answers, Missing, Rendered
+from incident_flows.knowledge.notice_templates import Templates
+from incident_flows.knowledge.notice_values import one_line
+from incident_flows.knowledge.notice_words import Wording
+
+KINDS = ("authority", "people", "controller", "other", "record")
+LABELS_IN = "en"  # the language in which people are told what is missing
+
+_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+_GAPS = re.compile(r"\n{3,}")
+
+
+class Notices:
+    """The notices of one playbooks folder.
+
+    Args:
+        root: The playbooks folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "notices"
+        self._wording = Wording(self._folder)
+        self._templates = Templates(self._folder)
+
+    def languages(self, kind: str) -> list[str]:
+        """Return the languages there are templates in for a kind of addressee.
+
+        Raises:
+            KnowledgeError: There is no such kind.
+        """
+        if kind not in KINDS:
+            raise KnowledgeError(f"notices/{kind}: no such kind of notice; known: {', '.join(KINDS)}")
+        found = (path.name.removesuffix(".txt.j2") for path in (self._folder / kind).glob("*.txt.j2"))
+        return sorted(name for name in found if not name.startswith("_"))
+
+    def render(
+        self, kind: str, language: str, *, facts: Facts, obligation: Mapping[str, Any],
+        authority: Authority | None, incident_ref: str, on: date, phased: bool = False,
+    ) -> Rendered:
+        """Return one notice, with every field it still lacks.
+
+        Args:
+            kind: authority, people, controller, other or record.
+            obligation: As an assessment shows it (contract §4).
+            authority: The addressee's row in the directory, if it is an authority.
+            on: The day the notice is drafted for; an instant (`datetime`) is compared exactly. It decides
+                whether the notice is late, and does not appear in the text.
+            phased: Facts the law lets follow are written as such and stop nothing.
+
+        Raises:
+            KnowledgeError: No template in that language, or one that does not hold together.
+            InputError: A fact cannot be put into a notice: too long, or with control characters.
+        """
+        known = self.languages(kind)
+        if language not in known:
+            raise KnowledgeError(
+                f"notices/{kind}/{language}.txt.j2: there is no such template; "
+                f"there is {', '.join(known) or 'none'}"
+            )
+        layouts = self._wording.layouts
+        layout = layouts.layout(kind, str(obligation["duty"]))
+        answers = Answers(
+            facts, self._wording.words(language), self._wording.words(LABELS_IN), kind=kind,
+            obligation=obligation, authority=authority, incident_ref=incident_ref, on=on, phased=phased,
+            notice_kind=layouts.notice_kind(str(obligation["duty"])),
+            open_content=layouts.unanswered(layout, tuple(obligation.get("content") or ())),
+            authority_names=lambda: self._wording.authority_names,
+        )
+        text = self._templates.render(f"{kind}/{language}.txt.j2", answers.values(layout))
+        html = None
+        if (self._folder / kind / f"{language}.html.j2").is_file():
+            html = _tidy(self._templates.render(f"{kind}/{language}.html.j2", answers.values(layout)))
+        if kind == "people":
+            answers.note_open_content()
+        subject = one_line(answers.words.say(f"subject_{layout}", name=answers.name(), ref=incident_ref))
+        return Rendered(subject, _tidy(text), html, language, answers.missing())
+
+
+def _tidy(text: str) -> str:
+    """Return the text without trailing blanks and without gaps of more than one line."""
+    return _GAPS.sub("\n\n", _TRAILING.sub("", text)).strip() + "\n"
+
+
+__all__ = ["KINDS", "Missing", "Notices", "Rendered"]
