@@ -6,6 +6,7 @@ of the vocabulary, is this organisation known. All faults come together, with fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +20,9 @@ from incident_flows.core.law import Lawbook
 from incident_flows.errors import InputError, NotFoundError
 from incident_flows.knowledge.files import Document, faults_of, parse_yaml, read_yaml, validated
 from incident_flows.knowledge.lawbook import playbooks_root
+
+_ID = re.compile(r"[A-Za-z0-9]{1,40}(-[A-Za-z0-9]{1,40}){0,4}")
+_DEEPEST = 8  # parts of a key such as people.by_place.ES
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,21 @@ class Profiles:
             NotFoundError: No profile of that id; the message names those there are.
             InputError: The profile's file has faults.
         """
-        for folder in self.folders:
+        for folder in (
+            self.folders if _ID.fullmatch(id_) else ()
+        ):  # an id is no path: nothing leads out of the folder
             path = folder / f"{id_}.yaml"
-            if id_.replace("-", "").isalnum() and path.is_file():
+            if path.is_file():
                 document = read_yaml(path)
                 organisation = validated(Organisation, document)
                 if organisation.id != id_:
-                    raise InputError(f"{document.where(('id',))}: id {organisation.id!r} should be the file's name")
+                    raise InputError(
+                        f"{document.where(('id',))}: id {organisation.id!r} should be the file's name"
+                    )
                 return organisation
         raise NotFoundError(
-            f"organisation {id_!r} has no profile; known: {', '.join(self.ids())}. "
+            f"organisation {_short(id_)} has no profile{_near(id_, self.ids())}; "
+            f"known: {', '.join(self.ids())}. "
             "Write one of them, or the profile itself under organisation:"
         )
 
@@ -75,7 +84,9 @@ def facts_from(document: Document, *, lawbook: Lawbook, profiles: Profiles) -> F
     """Return the facts of a document already read."""
     data = document.data
     if not isinstance(data, dict):
-        raise InputError(f"{document.name}: should be a set of `key: value` lines, beginning with organisation")
+        raise InputError(
+            f"{document.name}: should be a set of `key: value` lines, beginning with organisation"
+        )
     faults: list[str] = []
     if isinstance(data.get("organisation"), str):
         try:
@@ -85,7 +96,10 @@ def facts_from(document: Document, *, lawbook: Lawbook, profiles: Profiles) -> F
             faults.append(f"{document.where(('organisation',))}: {error}")
             data = {**data, "organisation": {"id": "unknown"}}
     if data.get("format") not in (None, 1):
-        faults.append(f"{document.where(('format',))}: format {data['format']!r} is not known; this engine reads format 1")
+        faults.append(
+            f"{document.where(('format',))}: format {_short(data['format'])} is not known; "
+            "this engine reads format 1"
+        )
         data = {**data, "format": 1}
     try:
         facts = Facts.model_validate(data)
@@ -107,8 +121,8 @@ def faults_in(facts: Facts, *, lawbook: Lawbook, document: Document) -> list[str
                 at = (*path, code) if keyed else (*path, number)
                 near = _near(code, lawbook.places)
                 faults.append(
-                    f"{document.where(at)}: {'.'.join(map(str, path))}: {code!r} is no country or state; "
-                    f"write an ISO code such as ES, US-CA or DE-BW{near}"
+                    f"{document.where(at)}: {'.'.join(map(str, path))}: {_short(code)} is no country or "
+                    f"state; write an ISO code such as ES, US-CA or DE-BW{near}"
                 )
 
     def words(given: Sequence[str] | None, kind: str, *path: str | int) -> None:
@@ -116,8 +130,8 @@ def faults_in(facts: Facts, *, lawbook: Lawbook, document: Document) -> list[str
         for number, word in enumerate(given or ()):
             if word not in known:
                 faults.append(
-                    f"{document.where((*path, number))}: {'.'.join(map(str, path))}: {word!r} is no word of {kind}"
-                    f"{_near(word, known)}; `breach facts --words` prints them"
+                    f"{document.where((*path, number))}: {'.'.join(map(str, path))}: {_short(word)} is no "
+                    f"word of {kind}{_near(word, known)}; `breach facts --words` prints them"
                 )
 
     organisation = facts.organisation
@@ -134,14 +148,19 @@ def faults_in(facts: Facts, *, lawbook: Lawbook, document: Document) -> list[str
     for word in facts.findings:
         if word not in lawbook.words.get("findings", {}):
             faults.append(
-                f"{document.where(('findings', word))}: findings: {word!r} is no word of findings"
+                f"{document.where(('findings', word))}: findings: {_short(word)} is no word of findings"
                 f"{_near(word, lawbook.words.get('findings', {}))}; `breach facts --words` prints them"
             )
     return faults
 
 
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
 def _near(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known), n=2)
+    close = get_close_matches(word[:80], list(known), n=2)
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
@@ -162,6 +181,10 @@ def change_from(pairs: Sequence[str]) -> dict[str, Any]:
         parsed = parse_yaml(value, key).data if value.strip() else None
         at = change
         *path, last = key.strip().split(".")
+        if len(path) >= _DEEPEST or not all((*path, last)):
+            raise InputError(
+                f"{_short(key)}: is no key of a facts file; write key=value, such as people.total=120"
+            )
         for part in path:
             at = at.setdefault(part, {})
             if not isinstance(at, dict):

@@ -7,9 +7,11 @@ instants stay text for the models to check, duplicate keys and aliases are refus
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -19,12 +21,15 @@ from pydantic import BaseModel, ValidationError
 from incident_flows.errors import InputError
 
 SIZE_LIMIT = 5_000_000  # bytes; a facts file is a few kilobytes, the largest law file under one megabyte
+DEPTH_LIMIT = 60  # levels; the C parser of YAML has no limit of its own, and dies of a hundred thousand
 Key = str | int
 Model = TypeVar("Model", bound=BaseModel)
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_STR = "tag:yaml.org,2002:str"
+# What no text of ours may hold: it steers terminals and mail headers, or cannot be stored.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
 
 class Readable(Protocol):
@@ -65,18 +70,31 @@ class Document:
 def read_bytes(path: Readable, *, limit: int = SIZE_LIMIT) -> bytes:
     """Return a file's bytes, or say in one line why they cannot be had."""
     try:
-        if isinstance(path, Path) and path.is_file() and path.stat().st_size > limit:
-            raise InputError(
-                f"{path.name}: {path.stat().st_size / 1e6:.0f} MB is too large to be a facts or law file "
-                f"(limit {limit / 1e6:.0f} MB); lists of people go through `breach recipients ID import`"
-            )
-        return path.read_bytes()
+        if not isinstance(path, Path):
+            return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(limit + 1)  # never more, whatever it is: a device has no end
+        size = path.stat().st_size
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; check the path") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; name one file in it") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read by this user; change its permissions") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
+        raise InputError(f"{path!s:.200}: cannot be read: {error.strerror}; check the path") from None
+    if len(content) > limit:
+        much = f"{size / 1e6:.0f} MB" if size > limit else f"more than {limit / 1e6:.0f} MB"
+        raise InputError(
+            f"{path.name}: {much} is too large; the limit is {limit / 1e6:.0f} MB{_instead(limit)}"
+        )
+    return content
+
+
+def _instead(limit: int) -> str:
+    return (
+        ". Lists of people go through `breach recipients ID import FILE.csv`" if limit == SIZE_LIMIT else ""
+    )
 
 
 def read_yaml(path: Readable) -> Document:
@@ -100,47 +118,151 @@ def read_yaml(path: Readable) -> Document:
 
 
 def parse_json(text: str, name: str) -> Document:
-    """Return JSON text as a document; duplicate keys are refused."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                raise InputError(f"{name}: key {key!r} stands twice; keep one")
-            found[key] = value
-        return found
-
+    """Return JSON text as a document, with the line of every value; duplicate keys are refused."""
     try:
-        return Document(name, json.loads(text, object_pairs_hook=unique))
+        data = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise InputError(f"{name}:{error.lineno}: is not JSON: {error.msg}") from None
     except RecursionError:
-        raise InputError(f"{name}: is nested too deeply to be a facts or law file") from None
+        raise _too_deep(name) from None
+    except ValueError:  # a number of thousands of digits, or NaN
+        raise InputError(
+            f"{name}: holds a number that is none, or is too long; write plain numbers"
+        ) from None
+    walk = _JsonWalk(name)
+    walk.over(text)
+    faults = [*walk.faults, *_unfit(data, Document(name, data, walk.lines))]
+    if faults:
+        raise InputError(faults)
+    return Document(name, data, walk.lines)
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)
+
+
+class _JsonWalk:
+    """Goes once over JSON text that is known to be valid: lines, duplicate keys, depth."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.faults: list[str] = []
+        self.lines: dict[tuple[Key, ...], int] = {}
+
+    def over(self, text: str) -> None:
+        path: list[Key] = []  # where we are; a list's part is its number
+        seen: list[set[str] | None] = []  # per level: the keys so far, None in a list
+        line, end, key_next = 1, 0, False
+        for part in _JSON_PART.finditer(text):
+            line += text.count("\n", end, part.start())
+            end = part.start()
+            sign = part[0]
+            if sign in "}]":
+                seen.pop()
+                path.pop()
+            elif sign == ",":
+                keys, key_next = seen[-1], seen[-1] is not None
+                if keys is None:
+                    path[-1] = int(path[-1]) + 1
+            elif sign == ":":
+                key_next = False
+            elif key_next:
+                self._key(json.loads(sign), path, seen[-1], line)
+            else:
+                self.lines.setdefault(tuple(path), line)
+                if sign in "{[":
+                    seen.append(set() if sign == "{" else None)
+                    path.append("" if sign == "{" else 0)
+                    key_next = sign == "{"
+                    if len(path) > DEPTH_LIMIT:
+                        raise _too_deep(self.name)
+
+    def _key(self, key: str, path: list[Key], seen: set[str] | None, line: int) -> None:
+        path[-1] = key
+        if seen is None:
+            return
+        if key in seen:
+            first = self.lines[tuple(path)]
+            self.faults.append(
+                f"{self.name}:{line}: key {key!r:.60} stands already on line {first}; keep one"
+            )
+        seen.add(key)
+        self.lines[tuple(path)] = line
+
+
+def _too_deep(name: str) -> InputError:
+    return InputError(
+        f"{name}: is nested more than {DEPTH_LIMIT} levels deep; a facts file has four, write it flat"
+    )
 
 
 def parse_yaml(text: str, name: str) -> Document:
     """Return YAML text as a document, with the line of every value."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        root = yaml.compose(text, Loader=loader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{name}{line}: is not YAML: {error.problem or error.context}") from None
+        raise InputError(
+            f"{name}{line}: is not YAML: {error.problem or error.context}; "
+            "check quotes, colons and indentation"
+        ) from None
+    except yaml.reader.ReaderError as error:
+        line_number = text.count("\n", 0, error.position) + 1
+        raise InputError(
+            f"{name}:{line_number}: holds a character no text file has ({error.reason}); remove it"
+        ) from None
     except yaml.YAMLError as error:
         raise InputError(f"{name}: is not YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise InputError(f"{name}: is nested too deeply to be a facts or law file") from None
+    except (_TooDeepError, RecursionError):
+        raise _too_deep(name) from None
     if root is None:
         raise InputError(f"{name}: is empty; write at least `organisation: ID`")
     builder = _Builder(name)
-    try:
-        data = builder.build(root, ())
-    except RecursionError:
-        raise InputError(f"{name}: is nested too deeply to be a facts or law file") from None
-    if builder.faults:
-        raise InputError(builder.faults)
+    data = builder.build(root, ())
+    faults = builder.faults or _unfit(data, Document(name, data, builder.lines))
+    if faults:
+        raise InputError(faults)
     return Document(name, data, builder.lines)
+
+
+class _TooDeepError(Exception):
+    """A file is nested deeper than any of ours."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The parser, stopped before it recurses as deep as a hostile file asks."""
+
+    depth = 0
+
+    def descend_resolver(self, parent: Any, index: Any) -> None:
+        self.depth += 1
+        if self.depth > DEPTH_LIMIT:
+            raise _TooDeepError
+        super().descend_resolver(parent, index)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+        super().ascend_resolver()
+
+
+def _unfit(data: Any, document: Document, path: tuple[Key, ...] = ()) -> list[str]:
+    """Return one line for each text or number that could not be stored or shown as it stands."""
+    if isinstance(data, dict):
+        return [
+            fault
+            for key, value in data.items()
+            for fault in (*_unfit(key, document, (*path, key)), *_unfit(value, document, (*path, key)))
+        ]
+    if isinstance(data, list):
+        return [
+            fault for number, value in enumerate(data) for fault in _unfit(value, document, (*path, number))
+        ]
+    if isinstance(data, str) and (found := _UNPRINTABLE.search(data)):
+        return [f"{document.where(path)}: holds the control character U+{ord(found[0]):04X}; remove it"]
+    if isinstance(data, float) and not math.isfinite(data):
+        return [f"{document.where(path)}: a number is too large to be one; write a plain number"]
+    return []
 
 
 class _Builder:
@@ -175,7 +297,9 @@ class _Builder:
             key = str(key_node.value)
             if key in found:
                 first = self.lines[(*path, key)]
-                self.faults.append(f"{self.name}:{line}: key {key!r} stands already on line {first}; keep one")
+                self.faults.append(
+                    f"{self.name}:{line}: key {key!r} stands already on line {first}; keep one"
+                )
             found[key] = self.build(value_node, (*path, key))
             self.lines[(*path, key)] = line
         return found
@@ -225,23 +349,40 @@ def _is_type_tag(part: Key, _kind: str) -> bool:
 def _in_words(fault: Any) -> str:
     kind, given = fault["type"], fault.get("input")
     context = fault.get("ctx") or {}
-    shown = f"{given!r:.60}" if isinstance(given, str | int | float | bool) or given is None else "this"
+    plain = isinstance(given, str | int | float | bool) or given is None
+    shown = _quoted(given) if plain else "this"
     if kind == "extra_forbidden":
         return "is no key of this format; remove it or check its spelling"
     if kind == "missing":
-        return "is missing and needed"
+        return "is missing and needed; add it"
     if kind == "literal_error":
-        return f"{shown} is not one of {context.get('expected', '')}"
+        return f"{shown} is not one of {context.get('expected', '')}{_near(given, context)}"
     if kind in ("int_type", "int_parsing", "int_from_float"):
-        return f"{shown} is not a whole number"
+        return f"{shown} is not a whole number; write one such as 120"
     if kind == "bool_type":
-        return f"{shown} is neither true nor false"
+        return f"{shown} is neither true nor false; write one of them, or null for unknown"
     if kind == "greater_than_equal":
-        return f"{shown} is below {context.get('ge')}"
+        return f"{shown} is below {context.get('ge')}; write {context.get('ge')} or more"
     if kind == "string_pattern_mismatch":
         return f"{shown} does not have the right form (pattern {context.get('pattern')})"
+    if kind == "string_type":
+        return f"{shown} should be text; write it in quotes"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         return f"{shown} should be a set of `key: value` lines"
     if kind in ("tuple_type", "list_type"):
         return f"{shown} should be a list such as [a, b]"
     return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def _quoted(value: Any) -> str:
+    """Return a value as people wrote it, cut short: true, not True; null, not None."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _near(given: Any, context: Any) -> str:
+    words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+    close = get_close_matches(str(given), words, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
