@@ -8,14 +8,25 @@ import getpass
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from incident_flows.errors import InputError
 
 KNOWN = (
-    "BREACH_HOME", "BREACH_DATABASE_URL", "BREACH_SENDGRID_URL", "BREACH_SMTP_URL", "BREACH_PAGING",
-    "BREACH_MASTER_KEY", "BREACH_SENDGRID_WEBHOOK_KEYS", "BREACH_ACTOR", "BREACH_SENDER", "BREACH_PLAYBOOKS",
-    "BREACH_PORT", "BREACH_PREFECT_PORT", "BREACH_HEARTBEAT_URL",
+    "BREACH_HOME",
+    "BREACH_DATABASE_URL",
+    "BREACH_SENDGRID_URL",
+    "BREACH_SMTP_URL",
+    "BREACH_PAGING",
+    "BREACH_MASTER_KEY",
+    "BREACH_SENDGRID_WEBHOOK_KEYS",
+    "BREACH_ACTOR",
+    "BREACH_SENDER",
+    "BREACH_PLAYBOOKS",
+    "BREACH_PORT",
+    "BREACH_PREFECT_PORT",
+    "BREACH_HEARTBEAT_URL",
 )
 
 
@@ -76,7 +87,12 @@ class Settings:
         home = Path(env["BREACH_HOME"]).expanduser() if env.get("BREACH_HOME") else _default_home()
         unknown = sorted(name for name in env if name.startswith("BREACH_") and name not in KNOWN)
         if unknown:
-            raise InputError(f"{', '.join(unknown)}: no setting of that name; known: {', '.join(KNOWN)}")
+            raise InputError(
+                [
+                    f"{name}: no setting of that name{_near(name)}; unset it. Known: {', '.join(KNOWN)}"
+                    for name in unknown
+                ]
+            )
         return cls(
             home=home,
             database_url=_psycopg(env.get("BREACH_DATABASE_URL")) or f"sqlite:///{home / 'breach.db'}",
@@ -93,6 +109,11 @@ class Settings:
             prefect_api_url=env.get("PREFECT_API_URL") or None,
             heartbeat_url=env.get("BREACH_HEARTBEAT_URL") or None,
         )
+
+
+def _near(name: str) -> str:
+    close = get_close_matches(name, KNOWN, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _default_home() -> Path:
@@ -117,7 +138,7 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name)
     if not text:
         return default
-    if not text.isdigit() or not 0 <= int(text) < 65536:
+    if not text.isdigit() or not 0 < int(text) < 65536:
         raise InputError(f"{name}: {text!r} is no port; write a number from 1 to 65535")
     return int(text)
 
@@ -132,4 +153,6 @@ def _key(text: str | None) -> bytes | None:
             continue
         if len(key) == 32:
             return key
-    raise InputError("BREACH_MASTER_KEY: is no 32-byte key; write 64 hexadecimal digits (`openssl rand -hex 32`)")
+    raise InputError(
+        "BREACH_MASTER_KEY: is no 32-byte key; write 64 hexadecimal digits (`openssl rand -hex 32`)"
+    )

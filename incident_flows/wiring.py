@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from incident_flows.errors import InputError
+from incident_flows.errors import InputError, StorageError
 from incident_flows.knowledge.library import Library
 from incident_flows.settings import Settings
 
 if TYPE_CHECKING:  # the database and the channels are imported by those who need them
     from incident_flows.services.desk import Desk, Pager
+    from incident_flows.storage.database import Database
+    from incident_flows.storage.vault import Vault
     from notifications import Channel
+
+KEY_MARK = "master-key"  # holds the fingerprint of the key this database was first used with
 
 
 def library_from(settings: Settings) -> Library:
@@ -26,24 +30,25 @@ def home_of(settings: Settings) -> None:
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise InputError(f"BREACH_HOME {settings.home}: cannot be created: {error.strerror}; set BREACH_HOME to a folder you own") from None
+        raise InputError(
+            f"BREACH_HOME {settings.home}: cannot be created: {error.strerror}; "
+            "set BREACH_HOME to a folder you own"
+        ) from None
 
 
 def desk_from(settings: Settings, *, library: Library | None = None, migrate: bool = True) -> Desk:
     """Return the desk: everything a verb needs, connected. Imports the database only now."""
     from incident_flows.services.desk import Desk
     from incident_flows.storage.database import Database
-    from incident_flows.storage.vault import Vault, load_or_create_master_key
 
     home_of(settings)
     database = Database(settings.database_url)
     if migrate:
         database.migrate()
-    key = settings.master_key or load_or_create_master_key(settings.key_file)
     return Desk(
         database=database,
         library=library or library_from(settings),
-        vault=Vault(key),
+        vault=_vault(settings, database),
         channel=channel_from_settings(settings),
         pager=_pager(settings),
         sender=settings.sender,
@@ -51,20 +56,58 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
     )
 
 
+def _vault(settings: Settings, database: Database) -> Vault:
+    """Return the vault; under another key than the database began with, one that makes no new keys.
+
+    Clocks, lists and reminders need no key, so they go on. What was sealed stays as it is, to be read with
+    its own key; nothing is sealed under a second one, where it would later be looked for in vain.
+    """
+    from incident_flows.storage.vault import Vault, load_or_create_master_key
+
+    class OtherKey(Vault):
+        def new_incident_key(self) -> NoReturn:
+            raise StorageError(
+                f"This is not the master key of this installation (it is {self.fingerprint}, not {known}).\n"
+                "Set BREACH_MASTER_KEY, or put back the key file, as it was. Nothing was lost or changed."
+            )
+
+    key = settings.master_key or load_or_create_master_key(settings.key_file)
+    vault = Vault(key)
+    with database.read() as tx:
+        known = tx.leases.get(KEY_MARK)
+    if known is None:
+        try:
+            with database.write() as tx:
+                known = tx.leases.put_once(KEY_MARK, vault.fingerprint)
+        except StorageError:
+            return vault  # a verb that only reads works on a database that cannot be written to
+    return vault if known == vault.fingerprint else OtherKey(key)
+
+
 def channel_from_settings(settings: Settings) -> Channel:
     """Return the way mail leaves: SendGrid, else SMTP, else the outbox."""
-    from notifications import channel_from
+    from notifications import NotificationError, channel_from
 
-    if settings.sendgrid_api_key:
-        return channel_from("sendgrid", api_key=settings.sendgrid_api_key, url=settings.sendgrid_url)
-    if settings.smtp_url:
-        return channel_from("smtp", url=settings.smtp_url)
+    key, relay = settings.sendgrid_api_key, settings.smtp_url
+    try:
+        if key:
+            return channel_from("sendgrid", api_key=key, url=settings.sendgrid_url)
+        if relay:
+            return channel_from("smtp", url=relay)
+    except NotificationError as error:
+        raise InputError(
+            f"{'SENDGRID_API_KEY, BREACH_SENDGRID_URL' if key else 'BREACH_SMTP_URL'}: {error}"
+        ) from None
     return channel_from("outbox", folder=settings.outbox)
 
 
 def _pager(settings: Settings) -> Pager | None:
     if not settings.paging:
         return None
+    from notifications import NotificationError
     from notifications.paging import Pager as Apprise
 
-    return Apprise(settings.paging)
+    try:
+        return Apprise(settings.paging)
+    except NotificationError as error:
+        raise InputError(f"BREACH_PAGING: {error}") from None
