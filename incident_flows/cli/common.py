@@ -1,4 +1,4 @@
-"""What every command shares: the edge where clock and settings are read, and faults become lines and exit codes."""
+"""What commands share: the edge where clock and settings are read, and faults become lines and exit codes."""
 
 from __future__ import annotations
 
@@ -23,20 +23,31 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 REFUSED = 1
+MOST_LINES = 50  # of one refusal; a file with more faults than that is the wrong file
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-As = Annotated[str | None, typer.Option("--as", metavar="NAME", help="The acting account; default: BREACH_ACTOR or you.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="NAME", help="The acting account; default: BREACH_ACTOR or you.")
+]
 Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, in a sentence.")]
 
 
 def fail(message: str) -> typer.Exit:
     """Print a refusal on stderr and return the exit to raise."""
-    print(f"breach: {message}", file=sys.stderr)
+    lines = message.splitlines()
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES} more"]
+    print("breach: " + "\n".join(lines), file=sys.stderr)
     return typer.Exit(REFUSED)
 
 
+def misused(message: str) -> typer.BadParameter:
+    """Return the complaint about a command that was typed wrongly: exit code 2."""
+    return typer.BadParameter(message)
+
+
 def edge(command: Command) -> Command:
-    """Turn every expected failure into one to three lines and exit 1; anything else is a defect, and says so."""
+    """Turn expected failures into one to three lines and exit 1; anything else is a defect, and says so."""
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -49,8 +60,15 @@ def edge(command: Command) -> Command:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
-        except (typer.Exit, typer.Abort, KeyboardInterrupt):
+        except (typer.Exit, typer.Abort, typer.BadParameter, KeyboardInterrupt):
             raise
+        except OSError as error:  # a disk or a terminal; files a person named were dealt with before
+            if debugging():
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            raise fail(
+                f"{where}the system refuses: {error.strerror or type(error).__name__}; mend it and repeat"
+            ) from None
         except Exception as error:  # the outermost edge: recorded for whoever mends it, shown in one line
             if debugging():
                 raise
@@ -58,6 +76,8 @@ def edge(command: Command) -> Command:
                 f"something unforeseen happened ({type(error).__name__}); nothing is half-done. "
                 "Run it again with --debug and report what it prints"
             ) from None
+        finally:
+            _let_go()
 
     return guarded  # type: ignore[return-value]
 
@@ -83,10 +103,20 @@ def now() -> datetime:
 
 
 def desk() -> Desk:
-    """Return the connected parts of this installation."""
+    """Return the connected parts of this installation; they are let go of when the command ends."""
     from incident_flows.wiring import desk_from
 
-    return desk_from(settings())
+    connected = desk_from(settings())
+    _connected.append(connected)
+    return connected
+
+
+_connected: list[Desk] = []  # of the running command
+
+
+def _let_go() -> None:
+    while _connected:
+        _connected.pop().database.dispose()
 
 
 def actor(at: Desk, name: str | None) -> Actor:
@@ -94,7 +124,9 @@ def actor(at: Desk, name: str | None) -> Actor:
     from incident_flows.services.desk import acting
 
     given = settings()
-    return acting(at, name or given.actor, now=now(), create=name is None and not os.environ.get("BREACH_ACTOR"))
+    return acting(
+        at, name or given.actor, now=now(), create=name is None and not os.environ.get("BREACH_ACTOR")
+    )
 
 
 def path_or_pairs(words: list[str]) -> tuple[Path | None, list[str]]:

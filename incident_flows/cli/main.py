@@ -1,4 +1,4 @@
-"""The command `breach`: one verb per thing a person does. Heavy parts are imported by the verbs that need them."""
+"""The command `breach`: one verb per thing a person does. Verbs import what is heavy when they need it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from incident_flows.cli import engine, reading, writing
 
 app = typer.Typer(
     name="breach",
-    help="Whom a personal-data breach must be told to, by when, in which form; told, escalated and proved. Not legal advice.",
+    help="Whom a personal-data breach must be told to, by when, in which form; told, escalated and proved. "
+    "Not legal advice.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -20,9 +21,20 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"breach {version('breach-engine')}")
+        raise typer.Exit(0)
+
+
 @app.callback()
 def everywhere(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
 ) -> None:
     """Options of every verb."""
     if debug:

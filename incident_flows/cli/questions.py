@@ -33,7 +33,11 @@ def asked(library: Library) -> dict[str, Any]:
     people: dict[str, Any] = {}
     put(people, "total", _number("How many people"))
     put(people, "by_place", _places(library))
-    facts |= {key: value for key, value in (("moments", moments), ("breach", breach), ("data", data), ("people", people)) if value}
+    facts |= {
+        key: value
+        for key, value in (("moments", moments), ("breach", breach), ("data", data), ("people", people))
+        if value
+    }
     return facts
 
 
@@ -59,7 +63,9 @@ def organisation(library: Library) -> str:
 
 def choice(question: str, words: tuple[str, ...]) -> str:
     while True:
-        answer = str(typer.prompt(f"{question} ({' · '.join(words)})", default=UNKNOWN, show_default=False)).strip()
+        answer = str(
+            typer.prompt(f"{question} ({' · '.join(words)})", default=UNKNOWN, show_default=False)
+        ).strip()
         if answer in (*words, UNKNOWN):
             return answer
         typer.echo(f"{answer!r} is none of these")
@@ -67,7 +73,11 @@ def choice(question: str, words: tuple[str, ...]) -> str:
 
 def many(question: str, words: tuple[str, ...]) -> list[str]:
     while True:
-        answer = str(typer.prompt(f"{question}, separated by spaces ({' '.join(words)})", default=UNKNOWN, show_default=False))
+        answer = str(
+            typer.prompt(
+                f"{question}, separated by spaces ({' '.join(words)})", default=UNKNOWN, show_default=False
+            )
+        )
         given = answer.replace(",", " ").split()
         wrong = [word for word in given if word not in words]
         if not wrong:
@@ -96,7 +106,9 @@ def instant(question: str) -> str:
 
 def _places(library: Library) -> dict[str, int]:
     while True:
-        answer = str(typer.prompt("Where they live, such as ES=120 GB=900", default=UNKNOWN, show_default=False))
+        answer = str(
+            typer.prompt("Where they live, such as ES=120 GB=900", default=UNKNOWN, show_default=False)
+        )
         found: dict[str, int] = {}
         for pair in answer.replace(",", " ").split():
             place, _, count = pair.partition("=")

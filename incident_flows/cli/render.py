@@ -1,4 +1,4 @@
-"""What the terminal shows: tables for people, JSON for programs. Times in UTC and on the addressee's wall clock."""
+"""What the terminal shows: tables for people, JSON for programs; UTC and the addressee's wall clock."""
 
 from __future__ import annotations
 
@@ -81,14 +81,39 @@ def deadlines(rows: Iterable[Mapping[str, Any]], *, now: datetime, incident: boo
     if not rows:
         return
     for row in rows:
-        end = datetime.fromisoformat(row["effective_at"].replace("Z", "+00:00")) if row["effective_at"] else None
+        end = (
+            datetime.fromisoformat(row["effective_at"].replace("Z", "+00:00"))
+            if row["effective_at"]
+            else None
+        )
         kind = {"provisional": " provisional", "target": " house target"}.get(row["end"], "") if end else ""
-        by = "no number in law" if row["end"] == "target" else wall(row["due_local"]) if end else "no number in law"
-        shown.append((
-            *([row["incident"]] if incident else []),
-            row["addressee"], by, utc(row["effective_at"]) + kind, time_left(end, now), cited(row), row["status"],
-        ))
-    head = (*(["incident"] if incident else []), "tell", "by (their time)", "UTC", "left", "article", "status")
+        by = (
+            "no number in law"
+            if row["end"] == "target"
+            else wall(row["due_local"])
+            if end
+            else "no number in law"
+        )
+        shown.append(
+            (
+                *([row["incident"]] if incident else []),
+                row["addressee"],
+                by,
+                utc(row["effective_at"]) + kind,
+                time_left(end, now),
+                cited(row),
+                row["status"],
+            )
+        )
+    head = (
+        *(["incident"] if incident else []),
+        "tell",
+        "by (their time)",
+        "UTC",
+        "left",
+        "article",
+        "status",
+    )
     table(head, shown)
 
 
@@ -98,12 +123,18 @@ def cited(row: Mapping[str, Any]) -> str:
     return (row["cite"] or "") + ("" if sure else f" (confidence {row['confidence']})")
 
 
-def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = False, everything: bool = False) -> None:
+def assessment(
+    result: Mapping[str, Any], *, now: datetime, explain: bool = False, everything: bool = False
+) -> None:
     """Print an assessment for a person: risk, deadlines, what is open, what would settle it."""
     risk = result["risk"]
-    say(f"Law as of {result['law_as_of']} ({result['law_as_of_because']}), lawbook {result['lawbook']['version']}")
+    say(
+        f"Law as of {result['law_as_of']} ({result['law_as_of_because']}), "
+        f"lawbook {result['lawbook']['version']}"
+    )
     scores = ", ".join(
-        f"{one['id']} {one['score'] if one['score'] is not None else ''} {one['band'] or ''}".strip() for one in risk["methods"][:1]
+        f"{one['id']} {one['score'] if one['score'] is not None else ''} {one['band'] or ''}".strip()
+        for one in risk["methods"][:1]
     )
     say(f"Risk to people: {risk['level'].upper()}" + (f" ({scores})" if scores else ""))
     for sentence in risk["because"][:6]:
@@ -112,7 +143,8 @@ def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = Fals
         say(f"  ↔ {change['because']}")
     obligations = result["obligations"]
     sure = [
-        one for one in obligations
+        one
+        for one in obligations
         if one["status"] != "not-owed" and one["reach"] == "yes" and one["addressee"]["kind"] != "record"
     ]
     perhaps = [one for one in obligations if one["status"] == "undetermined" and one["reach"] == "unknown"]
@@ -121,11 +153,15 @@ def assessment(result: Mapping[str, Any], *, now: datetime, explain: bool = Fals
         _perhaps(perhaps, now=now, everything=everything)
     doubtful = [one for one in sure if one["confidence"] != "high"]
     for one in doubtful:
-        say(f"  ! {one['duty']}: confidence {one['confidence']}{'; ' + one['doubts'] if one['doubts'] else ''}")
+        doubts = f"; {one['doubts']}" if one["doubts"] else ""
+        say(f"  ! {one['duty']}: confidence {one['confidence']}{doubts}")
     if result["promises"]:
         say("Promised, beside the law:")
         for one in result["promises"]:
-            say(f"  · {one['kind']}: {one['standard']}" + (f", by {utc(one['due_at'])}" if one["due_at"] else ""))
+            say(
+                f"  · {one['kind']}: {one['standard']}"
+                + (f", by {utc(one['due_at'])}" if one["due_at"] else "")
+            )
     if result["not_covered"]:
         say("NOT COVERED by this lawbook, which is no answer:")
         for gap in result["not_covered"]:
@@ -149,7 +185,7 @@ def explained(obligations: Iterable[Mapping[str, Any]]) -> None:
     """Print, per obligation, the path through its rule in plain words, and the clause it ends with."""
     for one in obligations:
         say("", f"{one['addressee']['name']} — {one['title']}: {one['status'].upper()} ({one['id']})")
-        say(*(f"  {line}" for line in one.get("trace", ())))
+        say(*(f"  {line}" for line in one.get("trace", ()) if line != f"{one['cite']}: {one['standard']}"))
         say(f"  Clause: {cited(one)}: {one['standard']}")
         clock = one["clock"]
         if clock and one["status"] != "not-owed":
@@ -168,9 +204,14 @@ def _clock(one: Mapping[str, Any]) -> dict[str, Any]:
     if local is None and end:
         local = None
     return {
-        "addressee": one["addressee"]["name"], "effective_at": end, "due_local": local,
+        "addressee": one["addressee"]["name"],
+        "effective_at": end,
+        "due_local": local,
         "end": "deadline" if one["due_at"] else "provisional" if one["provisional_due_at"] else "target",
-        "standard": one["standard"], "cite": one["cite"], "confidence": one["confidence"], "status": one["status"],
+        "standard": one["standard"],
+        "cite": one["cite"],
+        "confidence": one["confidence"],
+        "status": one["status"],
     }
 
 
@@ -179,9 +220,15 @@ def _perhaps(perhaps: list[Mapping[str, Any]], *, now: datetime, everything: boo
     regimes = {one["duty"].split("/")[0] for one in perhaps}
     special = [one for one in perhaps if any(path.startswith(SPECIAL) for path in one["missing"])]
     general = [one for one in perhaps if one not in special]
-    say(f"May apply, not determined: {len(perhaps)} duties of {len(regimes)} laws. Provisional, shortest first:")
+    say(
+        f"May apply, not determined: {len(perhaps)} duties of {len(regimes)} laws. "
+        "Provisional, shortest first:"
+    )
     ended = [one for one in general if one["due_at"] or one["provisional_due_at"]]
     deadlines([_clock(one) for one in (perhaps if everything else ended[:8])], now=now)
     if not everything:
         rest = len(general) - min(8, len(ended))
-        say(f"  … and {rest} more, and {len(special)} duties of bodies of special status or incidents of special weight (--all)")
+        say(
+            f"  … and {rest} more, and {len(special)} duties of bodies of special status or incidents of "
+            "special weight (--all)"
+        )

@@ -27,11 +27,21 @@ def register(app: typer.Typer) -> None:
 
 
 def open_(
-    file: Annotated[Path | None, typer.Argument(metavar="[FACTS]", help="A facts file; without it, questions on a terminal.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FACTS]", help="A facts file; without it, questions on a terminal."),
+    ] = None,
     json: Json = False,
     as_: As = None,
-    key: Annotated[str | None, typer.Option("--key", help="Names the request: the same key opens one incident.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A message to one wrong reader: decide and close at once, or say why not.")] = False,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Names the request: the same key opens one incident.")
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="A message to one wrong reader: decide and close at once, or say why not."
+        ),
+    ] = False,
 ) -> None:
     """Open an incident: facts stored, answer derived, clocks started."""
     from incident_flows.knowledge.facts_files import read_facts
@@ -49,11 +59,13 @@ def open_(
         answers = (quickly_asked if quick else asked)(desk.library)
         facts, source = checked_facts(desk, answers, name="answers"), "questions on a terminal"
     else:
-        raise InputError("open: name a facts file, or run it on a terminal to be asked")
+        raise common.misused("name a facts file, or run it on a terminal to be asked")
     if quick:
         _quick(desk, facts, actor=common.actor(desk, as_), now=now, source=source, json=json)
         return
-    opened = open_incident(desk, facts, actor=common.actor(desk, as_), now=now, source=source, request_key=key)
+    opened = open_incident(
+        desk, facts, actor=common.actor(desk, as_), now=now, source=source, request_key=key
+    )
     if json:
         render.print_json(opened_json(opened))
         return
@@ -67,7 +79,9 @@ def _quick(desk: Any, facts: Any, *, actor: Any, now: Any, source: str, json: bo
 
     done = open_quickly(desk, facts, actor=actor, now=now, source=source)
     if json:
-        render.print_json({"id": done.ref, "closed": done.closed, "risk": done.risk, "because": list(done.because)})
+        render.print_json(
+            {"id": done.ref, "closed": done.closed, "risk": done.risk, "because": list(done.because)}
+        )
         return
     render.say(f"{done.ref}: " + ("decided, recorded and closed" if done.closed else "stays open"))
     render.say(*(f"  · {line}" for line in done.because))
@@ -78,9 +92,14 @@ def _quick(desk: Any, facts: Any, *, actor: Any, now: Any, source: str, json: bo
 def facts(
     incident: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     change: Annotated[list[str] | None, typer.Argument(metavar="[FILE | key=value...]")] = None,
-    words: Annotated[bool, typer.Option("--words", help="Print the words of a facts file with their meaning.")] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="Print the words of a facts file with their meaning.")
+    ] = False,
     history: Annotated[bool, typer.Option("--history", help="Print every version of the facts.")] = False,
-    learned: Annotated[str | None, typer.Option("--learned", metavar="INSTANT", help="When it became known, if earlier than now.")] = None,
+    learned: Annotated[
+        str | None,
+        typer.Option("--learned", metavar="INSTANT", help="When it became known, if earlier than now."),
+    ] = None,
     json: Json = False,
     as_: As = None,
 ) -> None:
@@ -93,15 +112,13 @@ def facts(
         _words(json)
         return
     if incident is None:
-        raise InputError("facts: name the incident, such as INC-2026-0001 (or --words)")
+        raise common.misused("name the incident, such as INC-2026-0001 (or --words)")
     desk, now = common.desk(), common.now()
     if history or not change:
         _history(desk, incident, json)
         return
     file, pairs = common.path_or_pairs(change)
-    laid: Any = change_from(pairs) if file is None else read_yaml(file).data
-    if not isinstance(laid, dict):
-        raise InputError(f"{file}: should be a set of `key: value` lines")
+    laid: Any = change_from(pairs) if file is None else _checked_change(desk, incident, read_yaml(file))
     from incident_flows.services.update import change_facts
 
     try:
@@ -109,17 +126,45 @@ def facts(
     except ValueError as error:
         raise InputError(f"--learned: {error}") from None
     updated = change_facts(
-        desk, incident, laid, actor=common.actor(desk, as_), now=now, source=file.name if file else "key=value", learned_at=at
+        desk,
+        incident,
+        laid,
+        actor=common.actor(desk, as_),
+        now=now,
+        source=file.name if file else "key=value",
+        learned_at=at,
     )
     if json:
-        render.print_json({
-            "id": incident, "facts_version": updated.version, "changed": list(updated.changed),
-            "assessment": updated.assessment.to_json() if updated.assessment else None,
-        })
+        render.print_json(
+            {
+                "id": incident,
+                "facts_version": updated.version,
+                "changed": list(updated.changed),
+                "assessment": updated.assessment.to_json() if updated.assessment else None,
+            }
+        )
         return
-    render.say(f"{incident}: facts version {updated.version}" + (f"; changed {', '.join(updated.changed)}" if updated.changed else "; nothing changed"))
+    render.say(
+        f"{incident}: facts version {updated.version}"
+        + (f"; changed {', '.join(updated.changed)}" if updated.changed else "; nothing changed")
+    )
     if updated.assessment is not None:
         render.assessment(updated.assessment.to_json(), now=now)
+
+
+def _checked_change(desk: Any, incident: str, document: Any) -> dict[str, Any]:
+    """Return a file's change of facts, checked with the facts so far, while its lines are still known."""
+    from dataclasses import replace
+
+    from incident_flows.knowledge.facts_files import facts_from, merged
+
+    if not isinstance(document.data, dict):
+        raise InputError(f"{document.name}: should be a set of `key: value` lines")
+    with desk.database.read() as tx:
+        so_far = tx.incidents.facts(incident).facts
+    whole = replace(document, data=merged(so_far, document.data))
+    facts_from(whole, lawbook=desk.library.lawbook, profiles=desk.library.profiles)
+    return dict(document.data)
 
 
 def _words(json: bool) -> None:
@@ -137,21 +182,35 @@ def _history(desk: Any, incident: str, json: bool) -> None:
     with desk.database.read() as tx:
         rows = tx.incidents.facts_history(incident)
     found = [
-        {"version": row.version, "learned_at": row.learned_at.isoformat(), "recorded_at": row.recorded_at.isoformat(),
-         "by": row.by, "source": row.source, "change": row.change, "facts": row.facts}
+        {
+            "version": row.version,
+            "learned_at": row.learned_at.isoformat(),
+            "recorded_at": row.recorded_at.isoformat(),
+            "by": row.by,
+            "source": row.source,
+            "change": row.change,
+            "facts": row.facts,
+        }
         for row in rows
     ]
     if json:
         render.print_json(found)
     else:
-        render.table(("version", "learned", "recorded", "by", "source"),
-                     [(str(one["version"]), one["learned_at"], one["recorded_at"], one["by"], one["source"]) for one in found])
+        render.table(
+            ("version", "learned", "recorded", "by", "source"),
+            [
+                (str(one["version"]), one["learned_at"], one["recorded_at"], one["by"], one["source"])
+                for one in found
+            ],
+        )
 
 
 def decide(
     incident: ID,
     subject: Annotated[str, typer.Argument(metavar="OBLIGATION", help="An obligation's id, or `risk`.")],
-    answer: Annotated[str, typer.Argument(metavar="owed|not-owed", help="For risk: unlikely, risk or high-risk.")],
+    answer: Annotated[
+        str, typer.Argument(metavar="owed|not-owed", help="For risk: unlikely, risk or high-risk.")
+    ],
     because: Because = "",
     json: Json = False,
     as_: As = None,
@@ -160,24 +219,41 @@ def decide(
     from incident_flows.services.decide import decide as decided
 
     desk = common.desk()
-    result = decided(desk, incident, subject, answer, because=because, actor=common.actor(desk, as_), now=common.now())
+    result = decided(
+        desk, incident, subject, answer, because=because, actor=common.actor(desk, as_), now=common.now()
+    )
     if json:
-        render.print_json({
-            "id": incident, "subject": result.subject, "answer": result.answer, "by": result.by,
-            "second_by": result.second_by, "in_force": result.in_force, "waits_because": result.waits_because,
-        })
+        render.print_json(
+            {
+                "id": incident,
+                "subject": result.subject,
+                "answer": result.answer,
+                "by": result.by,
+                "second_by": result.second_by,
+                "in_force": result.in_force,
+                "waits_because": result.waits_because,
+            }
+        )
     elif result.in_force:
-        render.say(f"{incident}: {subject} is decided: {answer} (by {result.by}{' and ' + result.second_by if result.second_by else ''})")
+        second = f" and {result.second_by}" if result.second_by else ""
+        render.say(f"{incident}: {subject} is decided: {answer} (by {result.by}{second})")
     else:
-        render.say(f"{incident}: {subject}: {answer} is recorded, not in force: {result.waits_because}",
-                   f"The second person: breach decide {incident} {subject} {answer} --because TEXT --as NAME")
+        render.say(
+            f"{incident}: {subject}: {answer} is recorded, not in force: {result.waits_because}",
+            f"The second person: breach decide {incident} {subject} {answer} --because TEXT --as NAME",
+        )
 
 
 def draft(
     incident: ID,
     obligation: Annotated[str | None, typer.Argument(metavar="[OBLIGATION]")] = None,
-    language: Annotated[str | None, typer.Option("--language", help="Instead of the addressee's own.")] = None,
-    phased: Annotated[bool, typer.Option("--phased", help="Say `not yet known, will follow` where the law lets facts follow.")] = False,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Instead of the addressee's own.")
+    ] = None,
+    phased: Annotated[
+        bool,
+        typer.Option("--phased", help="Say `not yet known, will follow` where the law lets facts follow."),
+    ] = False,
     text: Annotated[bool, typer.Option("--text", help="Print the texts too.")] = False,
     json: Json = False,
     as_: As = None,
@@ -187,16 +263,32 @@ def draft(
     from incident_flows.services.show import notice_json
 
     desk = common.desk()
-    done, skipped = drafted(desk, incident, obligation, actor=common.actor(desk, as_), now=common.now(), language=language, phased=phased)
+    done, skipped = drafted(
+        desk,
+        incident,
+        obligation,
+        actor=common.actor(desk, as_),
+        now=common.now(),
+        language=language,
+        phased=phased,
+    )
     if json:
-        render.print_json({
-            "notices": [{**notice_json(one.notice, text=True), "new": one.fresh, "fallback": one.fallback} for one in done],
-            "skipped": [{"obligation": one.oid, "because": one.because} for one in skipped],
-        })
+        render.print_json(
+            {
+                "notices": [
+                    {**notice_json(one.notice, text=True), "new": one.fresh, "fallback": one.fallback}
+                    for one in done
+                ],
+                "skipped": [{"obligation": one.oid, "because": one.because} for one in skipped],
+            }
+        )
         return
     for one in done:
         row = one.notice
-        render.say(f"{row.ref} {row.state} · {row.oid} · {row.language} · SHA-256 {row.sha256[:12]}" + ("" if one.fresh else " (as before)"))
+        render.say(
+            f"{row.ref} {row.state} · {row.oid} · {row.language} · SHA-256 {row.sha256[:12]}"
+            + ("" if one.fresh else " (as before)")
+        )
         if one.fallback:
             render.say(f"  ! {one.fallback}")
         for item in row.missing:
@@ -209,9 +301,14 @@ def draft(
 
 
 def approve(
-    incident: ID, notice: NOTICE,
-    sha256: Annotated[str | None, typer.Option("--sha256", metavar="HASH", help="The hash, or its beginning, that you read.")] = None,
-    json: Json = False, as_: As = None,
+    incident: ID,
+    notice: NOTICE,
+    sha256: Annotated[
+        str | None,
+        typer.Option("--sha256", metavar="HASH", help="The hash, or its beginning, that you read."),
+    ] = None,
+    json: Json = False,
+    as_: As = None,
 ) -> None:
     """Approve one exact text, by a person who did not draft it."""
     from incident_flows.services.approve import approve as approved
@@ -242,9 +339,19 @@ def _print_notice(row: dict[str, Any], json: bool, line: str) -> None:
 def notify(
     incident: ID,
     notice: Annotated[str | None, typer.Argument(metavar="[NOTICE]")] = None,
-    filed_as: Annotated[str | None, typer.Option("--filed-as", metavar="REFERENCE", help="Record a filing made by hand.")] = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="MAILBOX", help="An authority's mailbox you have checked yourself.")] = None,
-    in_doubt: Annotated[str | None, typer.Option("--in-doubt", metavar="arrived|not-arrived", help="Resolve a send whose outcome is not known.")] = None,
+    filed_as: Annotated[
+        str | None, typer.Option("--filed-as", metavar="REFERENCE", help="Record a filing made by hand.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="MAILBOX", help="An authority's mailbox you have checked yourself."),
+    ] = None,
+    in_doubt: Annotated[
+        str | None,
+        typer.Option(
+            "--in-doubt", metavar="arrived|not-arrived", help="Resolve a send whose outcome is not known."
+        ),
+    ] = None,
     because: Because = "",
     json: Json = False,
     as_: As = None,
@@ -259,7 +366,7 @@ def notify(
     acting = common.actor(desk, as_)
     if in_doubt is not None:
         if notice is None:
-            raise InputError("--in-doubt: name the notice, such as N-0001")
+            raise common.misused("--in-doubt: name the notice, such as N-0001")
         done = [resolve_doubt(desk, incident, notice, in_doubt, because=because, actor=acting, now=now)]
     else:
         done = notified(desk, incident, notice, actor=acting, now=now, filed_as=filed_as, to=to)
@@ -279,7 +386,9 @@ def recipients(
     incident: ID,
     what: Annotated[str, typer.Argument(metavar="import")],
     file: Annotated[Path, typer.Argument(metavar="FILE.csv")],
-    delimiter: Annotated[str | None, typer.Option("--delimiter", help="Default: the one the header line uses.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option("--delimiter", help="Default: the one the header line uses.")
+    ] = None,
     encoding: Annotated[str, typer.Option("--encoding", help="Default: UTF-8.")] = "utf-8-sig",
     json: Json = False,
     as_: As = None,
@@ -288,19 +397,32 @@ def recipients(
     from incident_flows.services.recipients import import_recipients, imported_json
 
     if what != "import":
-        raise InputError(f"recipients: {what!r} is no action; write `breach recipients {incident} import FILE.csv`")
-    if delimiter is not None and len(delimiter) != 1:
-        raise InputError("--delimiter: write one character, such as ;")
+        raise common.misused(f"{what!r} is no action; write `breach recipients {incident} import FILE.csv`")
+    if delimiter == r"\t":
+        delimiter = "\t"
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise common.misused("--delimiter: write one character, such as ;")
     desk = common.desk()
-    done = import_recipients(desk, incident, file, actor=common.actor(desk, as_), now=common.now(), delimiter=delimiter, encoding=encoding)
+    done = import_recipients(
+        desk,
+        incident,
+        file,
+        actor=common.actor(desk, as_),
+        now=common.now(),
+        delimiter=delimiter,
+        encoding=encoding,
+    )
     if json:
         render.print_json(imported_json(done))
         return
-    render.say(f"{incident}: {done.total} rows: {done.accepted} taken in, {done.duplicates} duplicates, {len(done.refused)} refused")
+    render.say(
+        f"{incident}: {done.total} rows: {done.accepted} taken in, {done.duplicates} duplicates, "
+        f"{done.refused_total} refused"
+    )
     for line, reason in done.refused[:200]:
         render.say(f"  line {line}: {reason}")
-    if len(done.refused) > 200:
-        render.say(f"  … and {len(done.refused) - 200} more (--json lists all)")
+    if done.refused_total > 200:
+        render.say(f"  … and {done.refused_total - 200} more (--json lists them)")
 
 
 def close(
@@ -316,13 +438,17 @@ def close(
     desk, now = common.desk(), common.now()
     acting = common.actor(desk, as_)
     row = (
-        closing.reopen(desk, incident, because=because, actor=acting, now=now) if reopen
+        closing.reopen(desk, incident, because=because, actor=acting, now=now)
+        if reopen
         else closing.close(desk, incident, actor=acting, now=now)
     )
     if json:
         render.print_json({"id": row.ref, "state": row.state})
     else:
-        render.say(f"{row.ref} is {row.state}" + (f"; its record: `breach dossier {row.ref}`" if row.state == "closed" else ""))
+        render.say(
+            f"{row.ref} is {row.state}"
+            + (f"; its record: `breach dossier {row.ref}`" if row.state == "closed" else "")
+        )
 
 
 def dossier(
@@ -331,7 +457,7 @@ def dossier(
     json: Json = False,
     as_: As = None,
 ) -> None:
-    """Export the accountability record (Art. 33(5)); `breach verify FILE` checks it offline."""
+    """Export the accountability record of Article 33(5); `breach verify FILE` checks it offline."""
     from incident_flows.services.dossier import dossier as exported
 
     desk = common.desk()
@@ -344,8 +470,15 @@ def dossier(
 
 def account_add(
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    role: Annotated[list[str], typer.Option("--role", help="reporter, handler, approver, counsel, auditor, admin; may be given several times.")],
-    person: Annotated[str | None, typer.Option("--person", help="The natural person, if they have another account already.")] = None,
+    role: Annotated[
+        list[str],
+        typer.Option(
+            "--role", help="reporter, handler, approver, counsel, auditor, admin; may be given several times."
+        ),
+    ],
+    person: Annotated[
+        str | None, typer.Option("--person", help="The natural person, if they have another account already.")
+    ] = None,
     json: Json = False,
     as_: As = None,
 ) -> None:
@@ -363,8 +496,15 @@ def account_add(
 def account_list(json: Json = False) -> None:
     """All accounts with their roles."""
     with common.desk().database.read() as tx:
-        rows = [{"name": row.name, "person": row.person, "roles": list(row.roles), "disabled": row.disabled} for row in tx.accounts.list()]
+        rows = tx.accounts.list()
     if json:
-        render.print_json(rows)
+        render.print_json(
+            [
+                {"name": row.name, "person": row.person, "roles": list(row.roles), "disabled": row.disabled}
+                for row in rows
+            ]
+        )
     else:
-        render.table(("name", "person", "roles"), [(one["name"], one["person"], ", ".join(one["roles"])) for one in rows])
+        render.table(
+            ("name", "person", "roles"), [(row.name, row.person, ", ".join(row.roles)) for row in rows]
+        )
