@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from incident_flows.core.assessment import Assessment, assess
 from incident_flows.core.deadlines import OpenDays
@@ -16,6 +17,10 @@ from incident_flows.knowledge.calendars import Calendars
 from incident_flows.knowledge.facts_files import Profiles
 from incident_flows.knowledge.lawbook import load_data, load_lawbook, playbooks_root
 from incident_flows.knowledge.risk_policy import load_risk_policy
+
+
+if TYPE_CHECKING:
+    from incident_flows.knowledge.notices import Notices
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,13 @@ class Library:
     def versions(self) -> dict[str, str]:
         """Versions of the calendars and zone data, as they were when this library was first asked."""
         return self.calendars.versions()
+
+    @cached_property
+    def notices(self) -> Notices:
+        """The texts notices are rendered from; Jinja is imported only now."""
+        from incident_flows.knowledge.notices import Notices
+
+        return Notices(self.root)
 
     def open_days(self, code: str) -> OpenDays:
         """Return the open days of a calendar code such as DE-BW."""

@@ -8,7 +8,6 @@ from typing import Any
 from incident_flows.core.facts import Facts
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError
-from incident_flows.knowledge.notices import Notices
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.draft import chosen
 from incident_flows.services.notify import Sent, delivery_key, settle, work_off
@@ -47,7 +46,7 @@ def broadcast(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime)
 
 def plan_deliveries(desk: Desk, ref: str, notice: Any) -> int:
     """Plan one delivery per recipient, a thousand to a transaction; return how many recipients it concerns."""
-    known = Notices(desk.library.root).languages("people")
+    known = desk.library.notices.languages("people")
     with desk.database.read() as tx:
         incident = tx.incidents.get(ref)
         others = {

@@ -18,6 +18,7 @@ from incident_flows.services.desk import Desk, write_journal
 from incident_flows.storage.database import Tx
 
 OPEN_STATES = ("draft", "awaiting-approval", "approved")
+UNDER_WAY = ("sending", "sent", "filed", "in-doubt", "failed")  # a second text would be a second notice
 FALLBACK_LANGUAGE = "en"
 
 
@@ -61,7 +62,7 @@ def draft(
         phased: Write *not yet known, to follow* where a fact is missing, as phased notices may.
     """
     actor.require("draft")
-    notices = Notices(desk.library.root)
+    notices = desk.library.notices
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
         if incident.state == "closed":
@@ -138,7 +139,7 @@ def _languages(
 
 def people_languages(tx: Tx, desk: Desk, incident_id: int, facts: Facts) -> list[str]:
     """Return the languages letters are needed in: the recipients' own, else those of where they live."""
-    known = set(Notices(desk.library.root).languages("people"))
+    known = set(desk.library.notices.languages("people"))
     wanted = {chosen(language, place, known, desk) for language, place in tx.people.languages(incident_id)}
     if not wanted:
         wanted = {chosen(None, place, known, desk) for place in facts.people.by_place or {}}
@@ -176,6 +177,8 @@ def _one(
     older = None
     for notice in tx.notices.list(ref):
         same = notice.kind == "people" if row.addressee_kind == "people" else notice.oid == row.oid
+        if same and notice.language == language and notice.state in UNDER_WAY:
+            return Drafted(notice, False, fallback)
         if same and notice.language == language and notice.state in OPEN_STATES:
             if notice.sha256 == sha256:
                 return Drafted(notice, False, fallback)

@@ -138,7 +138,8 @@ def run(*, kills: int, seed: int = 1, say: Any = None) -> Figures:
     chance = random.Random(seed)
     figures = Figures()
     library = Library.load(cache=None)
-    _ = library.risk_policy, library.calendars
+    _ = library.risk_policy, library.calendars, library.notices
+    _warm(library)
     with tempfile.TemporaryDirectory(prefix="breach-chaos-") as folder:
         life = 0
         while figures.kills < kills:
@@ -147,6 +148,18 @@ def run(*, kills: int, seed: int = 1, say: Any = None) -> Figures:
             if say is not None:
                 say(figures.line())
     return figures
+
+
+def _warm(library: Library) -> None:
+    """Compile what every child would otherwise compile for itself."""
+    facts = read_facts(SAMPLE, lawbook=library.lawbook, profiles=library.profiles)
+    found = library.assess(facts, today=START.date()).to_json()["obligations"][0]
+    for language in ("en", "es"):
+        for kind in ("people", "authority"):
+            library.notices.render(
+                kind, language, facts=facts, obligation=found, authority=library.lawbook.authorities["es-aepd"],
+                incident_ref="INC-0", on=START.date(), phased=True,
+            )
 
 
 def _one_life(home: Path, library: Library, figures: Figures, *, kills: int, chance: random.Random) -> None:
@@ -165,7 +178,7 @@ def _one_life(home: Path, library: Library, figures: Figures, *, kills: int, cha
         for _ in range(400):
             reach = _aim(chance) if figures.kills < kills else None
             killed, closed = _round(stage, said, reach, figures)
-            stage.now += timedelta(minutes=67)
+            stage.now += timedelta(hours=7)
             if not killed:
                 _resolve(stage, book, figures)
                 if closed:
@@ -186,7 +199,7 @@ POINTS = (
 
 def _aim(chance: random.Random) -> tuple[str | None, int]:
     """Where the next child dies: at a named point, or at whatever point comes as the n-th."""
-    return (chance.choice(POINTS), chance.randint(1, 2)) if chance.random() < 0.7 else (None, chance.randint(1, 25))
+    return (chance.choice(POINTS), chance.randint(1, 2)) if chance.random() < 0.4 else (None, chance.randint(1, 5))
 
 
 def _round(stage: Stage, said: list[str], reach: tuple[str | None, int] | None, figures: Figures) -> tuple[bool, bool]:
@@ -296,6 +309,6 @@ def _check(stage: Stage, book: Path, said: list[str], figures: Figures) -> None:
         figures.lost += abs(people - sent)  # one letter each, whatever was killed
     fired = Counter((row.subject, row.payload["step"], row.payload["due_at"]) for row in entries)
     figures.doubled += sum(count - 1 for count in fired.values() if count > 1)
-    figures.missed += sum(1 for step in steps if step.state in ("pending", "claimed") and step.due_at <= stage.now - timedelta(hours=3))
+    figures.missed += sum(1 for step in steps if step.state in ("pending", "claimed") and step.due_at <= stage.now - timedelta(hours=30))
     figures.late_max_s = max([figures.late_max_s, *(round(step.late_seconds or 0) for step in steps)])
     desk.database.dispose()
