@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incident_flows.core.assessment import Assessment, obligation_json
-from incident_flows.core.escalation import Ladder, PlannedStep, ladder_for, steps_for
+from incident_flows.core.escalation import Ladder, PlannedStep, kinds_of, ladder_for, steps_for
 from incident_flows.core.facts import Facts
 from incident_flows.core.obligations import Obligation
 from incident_flows.core.truth import Truth
@@ -122,10 +122,10 @@ def plan_steps(tx: Tx, desk: Desk, ref: str, *, now: datetime) -> None:
     """
     incident = tx.incidents.get(ref)
     ladders = ladders_of(incident, desk)
-    versions: dict[str, int] = {}
+    planned: dict[str, datetime | None] = {}  # where the plan in force ends, by obligation
     for step in tx.steps.list(incident.id):
         if step.state in ("pending", "claimed"):
-            versions[step.oid] = max(versions.get(step.oid, 0), step.plan_version)
+            planned[step.oid] = _end_of(step)
     open_reach: list[datetime] = []
     for row in tx.obligations.list(ref):
         end = row.due_at or row.provisional_due_at or row.target_at
@@ -133,13 +133,16 @@ def plan_steps(tx: Tx, desk: Desk, ref: str, *, now: datetime) -> None:
         if live and end is not None and row.reach == "unknown" and row.decided is None:
             open_reach.append(end)
             live = False
-        if row.oid in versions:
+        if row.oid in planned:
             tx.steps.cancel(incident.id, row.oid, row.plan_version if live else None)
         if live and end is not None:
-            ladder = ladder_for(ladders, (row.addressee_kind,))
+            ladder = ladder_for(ladders, kinds_of(row.duty, row.kind, row.addressee_kind))
             start = min(_started(row) or incident.opened_at, end - timedelta(seconds=1))
-            steps = steps_for(ladder, start_at=start, end_at=end, planned_at=now, provisional=row.due_at is None)
-            _plan(tx, incident.id, row.oid, row.plan_version, steps, end, row.addressee_name)
+            steps = steps_for(
+                ladder, start_at=start, end_at=end, planned_at=now, provisional=row.due_at is None,
+                moved_from=planned.get(row.oid),
+            )
+            _plan(tx, incident.id, row.oid, row.plan_version, steps, end, row.addressee_name, ladder=ladder, now=now)
     _plan_questions(tx, incident, ladders["default"], open_reach, now=now)
 
 
@@ -148,15 +151,21 @@ def _plan_questions(tx: Tx, incident: Any, ladder: Ladder, ends: list[datetime],
     newest = max((step.plan_version for step in planned), default=0)
     end = min(ends, default=None) if incident.state == "open" else None
     same = [step for step in planned if step.plan_version == newest and step.state != "cancelled"]
-    if same and end is not None and same[0].detail.get("end_at") == end.isoformat():
+    if same and end is not None and _end_of(same[0]) == end:
         return
     tx.steps.cancel(incident.id, QUESTIONS)
     if end is None:
         return
     start = min(incident.opened_at, end - timedelta(seconds=1))
-    steps = steps_for(ladder, start_at=start, end_at=end, planned_at=now, provisional=True)
+    before = _end_of(same[0]) if same else None
+    steps = steps_for(ladder, start_at=start, end_at=end, planned_at=now, provisional=True, moved_from=before)
     name = f"{len(ends)} duties whose reach is not known: answer the questions"
-    _plan(tx, incident.id, QUESTIONS, newest + 1, steps, end, name)
+    _plan(tx, incident.id, QUESTIONS, newest + 1, steps, end, name, ladder=ladder, now=now)
+
+
+def _end_of(step: Any) -> datetime | None:
+    text = (step.detail or {}).get("end_at")
+    return datetime.fromisoformat(text) if text else None
 
 
 def _started(row: Any) -> datetime | None:
@@ -166,7 +175,13 @@ def _started(row: Any) -> datetime | None:
 
 
 def _plan(
-    tx: Tx, incident_id: int, oid: str, version: int, steps: Sequence[PlannedStep], end: datetime, name: str
+    tx: Tx, incident_id: int, oid: str, version: int, steps: Sequence[PlannedStep], end: datetime, name: str, *,
+    ladder: Ladder, now: datetime,
 ) -> None:
-    detail = {"end_at": end.isoformat(), "addressee": name}
-    tx.steps.plan(incident_id, oid, version, [(one.name, one.due_at, {**one.detail, **detail}) for one in steps])
+    detail: dict[str, Any] = {"end_at": end.isoformat(), "addressee": name, "wake_within": ladder.wake_within_minutes}
+    if ladder.escalate_after_minutes is not None:
+        detail["escalate_after"] = ladder.escalate_after_minutes
+    tx.steps.plan(incident_id, oid, version, [
+        (one.name, one.due_at, {**one.detail, **detail, **({} if one.due_at > now else {"planned_at": now.isoformat()})})
+        for one in steps
+    ])

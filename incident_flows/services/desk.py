@@ -5,16 +5,18 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
 from incident_flows.core.escalation import Ladder
 from incident_flows.core.facts import Facts
 from incident_flows.core.lifecycle import ROLES, Actor
+from incident_flows.core.rota import Rota
 from incident_flows.errors import InputError, NotFoundError, PermissionDeniedError
 from incident_flows.knowledge.files import Document, read_yaml
 from incident_flows.knowledge.library import Library
+from incident_flows.knowledge.rota import RotaFile
 from incident_flows.storage.database import Database, Tx
 from incident_flows.storage.vault import Vault
 from notifications import Channel
@@ -37,6 +39,13 @@ class Desk:
         channel: How mail leaves: SendGrid, SMTP, or the outbox.
         pager: How the team is called; None if no path is set up.
         sender: `Name <mailbox>` of the notices; None if not set.
+        rota_file: Who of the team is told when; None or no file: everybody the pager reaches.
+        pager_for: Makes a pager for a person's own addresses.
+        secret: Gives the address a rota calls `$NAME`; None if there is none.
+        heartbeat: Tells somebody outside that a tick ran and found nothing missed; False if that failed.
+        monotonic: Seconds that no one sets; with it jumps of the clock are seen. None under a frozen clock.
+        acknowledge_at: Address of the page that takes links, the token to be added; None while there is none.
+        unrecorded: What was paged and could not be recorded yet; the next tick does it first.
     """
 
     database: Database
@@ -46,6 +55,14 @@ class Desk:
     pager: Pager | None = None
     sender: str | None = None
     owner: str = field(default_factory=lambda: f"{getpass.getuser()}")
+    rota_file: RotaFile | None = None
+    pager_for: Callable[[tuple[str, ...]], Pager] | None = None
+    secret: Callable[[str], str | None] = field(default=lambda name: None, repr=False)
+    heartbeat: Callable[[], bool] | None = None
+    monotonic: Callable[[], float] | None = None
+    acknowledge_at: str | None = None
+    unrecorded: list[Any] = field(default_factory=list, repr=False)
+    ticked: tuple[datetime, float] | None = None
     on_step: Callable[[str], None] | None = None  # where a test or the chaos harness may cut in
 
     @cached_property
@@ -53,6 +70,15 @@ class Desk:
         """Reminder ladders by kind of addressee."""
         data = read_yaml(self.library.root / "policies" / "escalation.yaml").data
         return {name: Ladder.model_validate(ladder) for name, ladder in data["ladders"].items()}
+
+    @property
+    def rota(self) -> Rota | None:
+        """Who of the team is told when, as the file says now."""
+        return None if self.rota_file is None else self.rota_file.current()
+
+    def is_holiday(self, calendar: str, day: date) -> bool:
+        """Return whether a day is a holiday in a calendar; weekends are none."""
+        return day.weekday() < 5 and not self.library.open_days(calendar).is_open(day)
 
     def reached(self, point: str) -> None:
         """Mark a point at which a crash would be worst; does nothing in ordinary life."""

@@ -10,20 +10,30 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from incident_flows.core.escalation import is_last_before_overdue, ladder_for, next_overdue
+from incident_flows.core.escalation import approval_call, kinds_of, ladder_for
 from incident_flows.services.assess import ladders_of
-from incident_flows.services.desk import LEASE, Desk, write_journal
-from incident_flows.services.notify import settle, work_off
+from incident_flows.services.audit import audit, beat, check_clock, due_and_unfired
+from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.fire import ENGINE, fire_due
 
 BATCH = 200
-LATE_AFTER = timedelta(seconds=90)  # a tick a minute is on time
-AUDIT_GRACE = timedelta(minutes=5)
-ENGINE = "engine"
+TICK_EVERY = timedelta(seconds=60)  # also with nothing due: for sends, leftovers and the audit
+TICKING_WITHIN = timedelta(minutes=3)
 
 
 @dataclass
 class Tick:
-    """What one tick did."""
+    """What one tick did.
+
+    Attributes:
+        fired: Steps, each once.
+        late: How many of them late.
+        sent: Deliveries.
+        in_doubt: Sends and reminders whose process died half-way.
+        missed: Due a while ago and not fired even now.
+        jumped: Seconds by which the host's clock jumped since the tick before.
+        reminders: What fired, one by one.
+    """
 
     at: datetime
     fired: int = 0
@@ -31,6 +41,7 @@ class Tick:
     sent: int = 0
     in_doubt: int = 0
     missed: int = 0
+    jumped: float | None = None
     reminders: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -42,13 +53,29 @@ def tick(desk: Desk, *, now: datetime) -> Tick:
     """Do everything that is due at `now`."""
     done = Tick(now)
     last = _last_tick(desk)
+    done.jumped = check_clock(desk, now=now, last=last)
     _leftovers(desk, done, now=now)
-    _fire(desk, done, now=now, last=last)
+    _plan_approval_calls(desk, now=now)
+    firings = fire_due(desk, now=now, last=last)
+    done.fired, done.late, done.reminders = firings.fired, firings.late, firings.reminders
+    done.in_doubt += firings.in_doubt
     _go_on_sending(desk, done, now=now)
-    _audit(desk, done, now=now)
+    done.missed = audit(desk, now=now, unsure=firings.unsure)
+    if not done.missed:
+        beat(desk, now=now)
     with desk.database.write() as tx:
         tx.leases.put("last-tick", now.isoformat())
     return done
+
+
+def next_wake(desk: Desk, now: datetime) -> datetime:
+    """Return when a loop should tick next: the soonest step or lapsing claim, at most a minute away.
+
+    It costs two looks into an index. Ask again every second: another process may plan a step meanwhile.
+    """
+    with desk.database.read() as tx:
+        found = [one for one in (tx.steps.next_due(), tx.steps.next_lapse()) if one is not None]
+    return max(now, min([*found, now + TICK_EVERY]))
 
 
 def _last_tick(desk: Desk) -> datetime | None:
@@ -59,80 +86,90 @@ def _last_tick(desk: Desk) -> datetime | None:
 
 def _leftovers(desk: Desk, done: Tick, *, now: datetime) -> None:
     """Claims nobody recorded: the sender died after claiming. Whether the message left is not known."""
+    with desk.database.read() as tx:
+        if not tx.deliveries.leftovers(now, limit=1):
+            return
     with desk.database.write() as tx:
         rows = tx.deliveries.leftovers(now)
         for row in rows:
             tx.deliveries.record(row.id, "in-doubt", now, error_kind="sender died between claim and record")
-        refs = {(tx.notices.by_id(row.notice_id).incident_ref, tx.notices.by_id(row.notice_id).ref) for row in rows}
+        refs = {
+            (tx.notices.by_id(row.notice_id).incident_ref, tx.notices.by_id(row.notice_id).ref)
+            for row in rows
+        }
         for ref, notice_ref in sorted(refs):
             write_journal(
-                tx, desk, at=now, actor=ENGINE, act="in-doubt", ref=ref, subject=notice_ref,
-                payload={"deliveries": sum(1 for row in rows if tx.notices.by_id(row.notice_id).ref == notice_ref)},
+                tx,
+                desk,
+                at=now,
+                actor=ENGINE,
+                act="in-doubt",
+                ref=ref,
+                subject=notice_ref,
+                payload={
+                    "deliveries": sum(1 for row in rows if tx.notices.by_id(row.notice_id).ref == notice_ref)
+                },
             )
     done.in_doubt += len(rows)
+    from incident_flows.services.notify import settle
+
     for ref, notice_ref in sorted(refs):
         settle(desk, ref, notice_ref, actor=ENGINE, now=now)
 
 
-def _fire(desk: Desk, done: Tick, *, now: datetime, last: datetime | None) -> None:
-    while True:
-        with desk.database.write() as tx:
-            rows = tx.steps.claim(now, desk.owner, LEASE, BATCH)
-        if not rows:
-            return
-        desk.reached("watch:claimed")
-        for row in rows:
-            _fire_one(desk, row, done, now=now, last=last)
+def _plan_approval_calls(desk: Desk, *, now: datetime) -> None:
+    """Plan the first call for every notice that waits for approval; the calls after it follow from it.
 
-
-def _fire_one(desk: Desk, row: Any, done: Tick, *, now: datetime, last: datetime | None) -> None:
-    late = max((now - row.due_at).total_seconds(), 0.0)
-    because = None
-    if late > LATE_AFTER.total_seconds():
-        since = f"since {last.isoformat()}" if last else "ever before"
-        because = f"no tick ran between its instant and now (none {since})"
-        done.late += 1
-    title = f"{row.incident_ref} · {row.detail.get('addressee', row.oid)}: {row.detail.get('text', row.name)}"
-    body = f"{row.oid}\nEnd of the period: {row.detail.get('end_at')}" + (
-        "\nThis end is provisional: something that decides it is not known yet." if row.detail.get("provisional") else ""
-    )
-    if because:
-        body += f"\nThis reminder is {late / 60:.0f} minutes late: {because}."
-    paths = desk.pager.page(title, body) if desk.pager is not None else []
-    desk.reached("watch:paged")
-    told = {"paths": [{"path": path, "ok": ok} for path, ok in paths]} if paths else {"paths": [], "shown": "on the board only: no paging is set up"}
-    with desk.database.write() as tx:
-        tx.steps.fired(
-            row.id, owner=desk.owner, at=now, late_seconds=late, late_because=because, detail={**row.detail, **told}
-        )
-        write_journal(
-            tx, desk, at=now, actor=ENGINE, act="reminded", ref=row.incident_ref, subject=row.oid,
-            payload={"step": row.name, "due_at": row.due_at.isoformat(), "late_seconds": round(late), "late_because": because, **told},
-        )
-        _call_again(tx, desk, row)
-        desk.reached("watch:before-fired")
-    done.fired += 1
-    done.reminders.append({"incident": row.incident_ref, "obligation": row.oid, "step": row.name, "title": title, "late_seconds": round(late)})
-
-
-def _call_again(tx: Any, desk: Desk, row: Any) -> None:
-    """After the end itself, plan the next call in the same transaction; it is cancelled once the duty is met."""
-    incident = tx.incidents.get(row.incident_ref)
-    kind = row.oid.rpartition("@")[2]
-    ladder = ladder_for(ladders_of(incident, desk), (kind,))
-    if incident.state != "open" or not is_last_before_overdue(row.name, ladder):
+    A moved deadline cancels the calls with the other steps of its plan, and they are planned anew here.
+    """
+    with desk.database.read() as tx:
+        waiting = [
+            (one.incident_ref, one.ref, one.oid, one.drafted_at)
+            for one in tx.notices.in_state("awaiting-approval", limit=BATCH * 10)
+        ]
+        wanted = [found for one in waiting if (found := _approval_call(tx, desk, *one, now=now)) is not None]
+    if not wanted:
         return
-    end_at = datetime.fromisoformat(row.detail["end_at"])
-    step = next_overdue(ladder, end_at=end_at, name=row.name)
-    if step is not None:
-        detail = {**row.detail, **step.detail, "provisional": row.detail.get("provisional", False)}
-        tx.steps.plan(row.incident_id, row.oid, row.plan_version, [(step.name, step.due_at, detail)])
+    with desk.database.write() as tx:
+        for incident_id, oid, version, step in wanted:
+            tx.steps.plan(incident_id, oid, version, [step])
+
+
+def _approval_call(
+    tx: Any, desk: Desk, ref: str, notice_ref: str, oid: str, since: datetime, *, now: datetime
+) -> Any | None:
+    incident, row = tx.incidents.get(ref), tx.obligations.get(ref, oid)
+    end_at = row.due_at or row.provisional_due_at or row.target_at
+    if not row.running or end_at is None:
+        return None
+    ladder = ladder_for(ladders_of(incident, desk), kinds_of(row.duty, row.kind, row.addressee_kind))
+    call = approval_call(ladder.approval, notice_ref=notice_ref, waiting_since=since, end_at=end_at)
+    if call is None or tx.steps.named(incident.id, oid, call.name, row.plan_version) is not None:
+        return None
+    detail = {
+        **call.detail,
+        "end_at": end_at.isoformat(),
+        "addressee": row.addressee_name,
+        "wake_within": ladder.wake_within_minutes,
+        **(
+            {} if ladder.escalate_after_minutes is None else {"escalate_after": ladder.escalate_after_minutes}
+        ),
+        **({} if call.due_at > now else {"planned_at": now.isoformat()}),
+    }
+    return incident.id, oid, row.plan_version, (call.name, call.due_at, detail)
 
 
 def _go_on_sending(desk: Desk, done: Tick, *, now: datetime) -> None:
     """Approved sends that were begun and broken off, or were not accepted and may be tried again."""
     with desk.database.read() as tx:
-        open_ = [(one.id, one.incident_ref, one.ref, one.kind) for one in tx.notices.in_state("sending", limit=BATCH)]
+        open_ = [
+            (one.id, one.incident_ref, one.ref, one.kind)
+            for one in tx.notices.in_state("sending", limit=BATCH)
+        ]
+    if not open_:
+        return
+    from incident_flows.services.notify import settle, work_off
+
     for notice_id, ref, notice_ref, kind in open_:
         if kind == "people":
             from incident_flows.services.broadcast import plan_deliveries
@@ -144,34 +181,28 @@ def _go_on_sending(desk: Desk, done: Tick, *, now: datetime) -> None:
         settle(desk, ref, notice_ref, actor=ENGINE, now=now)
 
 
-def _audit(desk: Desk, done: Tick, *, now: datetime) -> None:
-    """Look, by a query of its own, for anything due and unfired; raise it by another way than the tick."""
-    with desk.database.read() as tx:
-        overdue = tx.steps.due_unfired(now, AUDIT_GRACE)
-    done.missed = len(overdue)
-    if not overdue:
-        return
-    with desk.database.write() as tx:
-        write_journal(
-            tx, desk, at=now, actor=ENGINE, act="audit-alarm", ref=None, subject="steps",
-            payload={"due_and_unfired": len(overdue), "first": overdue[0].oid, "due_at": overdue[0].due_at.isoformat()},
-        )
-    if desk.pager is not None:
-        desk.pager.page("breach engine: reminders are due and not fired", f"{len(overdue)} of them; first {overdue[0].oid}")
-
-
 def status(desk: Desk, *, now: datetime) -> dict[str, Any]:
-    """Return whether the clocks are alive: last tick, next step, anything due and unfired."""
+    """Return whether the clocks are alive: last tick, next step, anything due and unfired, clock jumps."""
     last = _last_tick(desk)
+    overdue = due_and_unfired(desk, now=now)
     with desk.database.read() as tx:
         next_due = tx.steps.next_due()
-        overdue = tx.steps.due_unfired(now, AUDIT_GRACE)
         doubts = len(tx.deliveries.in_doubt())
         opened = len(tx.incidents.list(state="open", limit=1000))
+        clock, heartbeat = tx.leases.get("clock"), tx.leases.get("heartbeat")
+    rota = desk.rota
     return {
         "last_tick": last.isoformat() if last else None,
         "seconds_since_tick": round((now - last).total_seconds()) if last else None,
-        "ticking": last is not None and now - last < timedelta(minutes=3),
+        "ticking": last is not None and abs(now - last) < TICKING_WITHIN,
         "next_step": next_due.isoformat() if next_due else None,
-        "due_and_unfired": len(overdue), "in_doubt": doubts, "open_incidents": opened,
+        "due_and_unfired": len(overdue),
+        "in_doubt": doubts,
+        "open_incidents": opened,
+        "clock": clock or {"jumps": 0, "last_jump_at": None, "last_jump_seconds": None},
+        "heartbeat": heartbeat,
+        "rota": {
+            "in_force": rota is not None,
+            "fault": desk.rota_file.fault if desk.rota_file is not None else None,
+        },
     }

@@ -195,8 +195,9 @@ class Steps(Noun):
             "late_because": bindparam("because"),
             "claimed_until": None,
         }
-        mine = (table.c.id == bindparam("step_id"), table.c.claimed_by == owner, table.c.fired_at.is_(None))
-        as_planned, changed = update(table).where(*mine).values(**values), []
+        held = (table.c.id == bindparam("step_id"), table.c.claimed_by == owner, table.c.fired_at.is_(None))
+        as_planned = update(table).where(*held).values(**values)
+        changed: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
         for done in results:
             row = {"step_id": done.step_id, "late": done.late_seconds, "because": done.late_because}
@@ -216,15 +217,15 @@ class Steps(Noun):
         )
         return sorted(set(ids) - set(mine))
 
-    def cancelled_among(self, ids: Sequence[int]) -> frozenset[int]:
-        """Return those that were cancelled; the others cannot be before this transaction ends."""
+    def states(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """Return the states of these steps; none of them changes before this transaction ends."""
         held = (
             select(col(StepRow.id), col(StepRow.state))
             .where(col(StepRow.id).in_(ids))
             .order_by(col(StepRow.id))
             .with_for_update()  # SQLite has one writer anyway and ignores it
         )
-        return frozenset(step_id for step_id, state in self._session.execute(held) if state == "cancelled")
+        return {step_id: state for step_id, state in self._session.execute(held)}
 
     def plan_many(self, rows: Iterable[PlannedRow]) -> int:
         """Store steps of many plans; those known already stay as they are. Return how many were new."""

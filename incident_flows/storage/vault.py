@@ -88,6 +88,11 @@ class Vault:
         plain = unicodedata.normalize("NFC", address.strip()).casefold()
         return hmac.digest(self._keys(wrapped).lookup, plain.encode(), "sha256").hex()
 
+    def sign(self, wrapped: bytes | None, purpose: str, text: str) -> str:
+        """Return the HMAC of a text for one purpose; it can be made and checked only with this incident's key."""
+        message = b"\0".join((b"sign", purpose.encode(), text.encode()))  # no address holds a NUL
+        return hmac.digest(self._keys(wrapped).lookup, message, "sha256").hex()
+
     def forget(self) -> None:
         """Drop all unwrapped keys from memory; call it after shredding one."""
         self._unwrapped.cache_clear()
