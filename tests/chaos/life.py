@@ -37,10 +37,12 @@ from incident_flows.services.watch import tick
 from incident_flows.storage.database import Database
 from incident_flows.storage.vault import Vault
 from notifications import channel_from
+from notifications.memory import MemoryChannel
 
 START = datetime(2026, 11, 20, 17, 30, tzinfo=UTC)
 SAMPLE = Path(__file__).parents[2] / "playbooks" / "samples" / "aimigos-studio.yaml"
 PEOPLE = 12
+ROUND = timedelta(hours=5)
 CONTACT = {"organisation": {"dpo": {"name": "Data Protection Officer", "email": "dpo@aimigos.example", "phone": "+34 900 000 000"}}}
 
 
@@ -102,7 +104,10 @@ def carry_on(stage: Stage, desk: Desk, acknowledge: Any) -> bool:
     if stored == 0:
         import_recipients(desk, ref, stage.home / "people.csv", actor=anna, now=now)
     acknowledge(f"people {ref} {PEOPLE}")
-    draft(desk, ref, None, actor=anna, now=now, phased=True)
+    with desk.database.read() as tx:
+        drafted = len([one for one in tx.notices.list(ref) if one.state != "withdrawn"])
+    if drafted < 4:  # two authorities, letters in two languages
+        draft(desk, ref, None, actor=anna, now=now, phased=True)
     with desk.database.read() as tx:
         notices = [one for one in tx.notices.list(ref) if one.state != "withdrawn"]
     for notice in notices:
@@ -139,8 +144,8 @@ def run(*, kills: int, seed: int = 1, say: Any = None) -> Figures:
     figures = Figures()
     library = Library.load(cache=None)
     _ = library.risk_policy, library.calendars, library.notices
-    _warm(library)
     with tempfile.TemporaryDirectory(prefix="breach-chaos-") as folder:
+        _warm(library, Path(folder) / "warm")
         life = 0
         while figures.kills < kills:
             life += 1
@@ -150,22 +155,30 @@ def run(*, kills: int, seed: int = 1, say: Any = None) -> Figures:
     return figures
 
 
-def _warm(library: Library) -> None:
-    """Compile what every child would otherwise compile for itself."""
-    facts = read_facts(SAMPLE, lawbook=library.lawbook, profiles=library.profiles)
-    found = library.assess(facts, today=START.date()).to_json()["obligations"][0]
-    for language in ("en", "es"):
-        for kind in ("people", "authority"):
-            library.notices.render(
-                kind, language, facts=facts, obligation=found, authority=library.lawbook.authorities["es-aepd"],
-                incident_ref="INC-0", on=START.date(), phased=True,
-            )
+def _warm(library: Library, home: Path) -> None:
+    """Live one life undisturbed, so that the children inherit everything compiled."""
+    home.mkdir()
+    _write_people(home)
+    stage = Stage(home, library, port=0)
+    desk = Desk(
+        database=Database(stage.url), library=library, vault=Vault(b"c" * 32), channel=MemoryChannel(),
+        sender="Data protection <privacy@aimigos.example>", owner="warm",
+    )
+    for _ in range(9):
+        if carry_on(stage, desk, lambda line: None):
+            break
+        stage.now += ROUND
+    desk.database.dispose()
+
+
+def _write_people(home: Path) -> None:
+    rows = "".join(f"person{number}@people.example,{'es' if number % 3 else 'en'}\n" for number in range(PEOPLE))
+    (home / "people.csv").write_text("email,language\n" + rows)
 
 
 def _one_life(home: Path, library: Library, figures: Figures, *, kills: int, chance: random.Random) -> None:
     home.mkdir()
-    rows = "".join(f"person{number}@people.example,{'es' if number % 3 else 'en'}\n" for number in range(PEOPLE))
-    (home / "people.csv").write_text("email,language\n" + rows)
+    _write_people(home)
     book = home / "relay.log"
     relay = subprocess.Popen(
         [sys.executable, "-m", "tests.chaos.sink", str(book)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -178,7 +191,7 @@ def _one_life(home: Path, library: Library, figures: Figures, *, kills: int, cha
         for _ in range(400):
             reach = _aim(chance) if figures.kills < kills else None
             killed, closed = _round(stage, said, reach, figures)
-            stage.now += timedelta(hours=7)
+            stage.now += ROUND
             if not killed:
                 _resolve(stage, book, figures)
                 if closed:
