@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -184,8 +185,8 @@ def _one_life(home: Path, library: Library, figures: Figures, *, kills: int, cha
         [sys.executable, "-m", "tests.chaos.sink", str(book)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         cwd=Path(__file__).parents[2],
     )
+    assert relay.stdout is not None
     try:
-        assert relay.stdout is not None
         stage = Stage(home, library, int(relay.stdout.readline()))
         said: list[str] = []
         for _ in range(400):
@@ -201,6 +202,7 @@ def _one_life(home: Path, library: Library, figures: Figures, *, kills: int, cha
         assert relay.stdin is not None
         relay.stdin.close()
         relay.wait(timeout=20)
+        relay.stdout.close()
 
 
 POINTS = (
@@ -218,7 +220,9 @@ def _aim(chance: random.Random) -> tuple[str | None, int]:
 def _round(stage: Stage, said: list[str], reach: tuple[str | None, int] | None, figures: Figures) -> tuple[bool, bool]:
     """Fork a child that carries on, killed at the n-th passing of a point (None: not at all)."""
     reader, writer = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of the test runner; the child uses none of them
+        child = os.fork()
     if child == 0:
         os.close(reader)
         _child(stage, writer, reach)
