@@ -1,4 +1,4 @@
-"""Forms in the Prefect UI: open an incident, decide risk or an obligation. The terminal's services behind them.
+"""Forms in the Prefect UI: open an incident, decide risk or an obligation. The services are the terminal's.
 
 What a form takes is stored by Prefect, so no form has a field for a title, a name or a story of affected
 people. The one free text is the reason of a decision: it is refused if it holds an address, and taken out of

@@ -18,9 +18,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from prefect import State
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
@@ -149,20 +148,43 @@ def _show(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now: d
                 continue
             phases[phase.key] = {"run": _shown(client, board, phase, known.get("run")), "words": words}
             _marked(desk, key, {**mark, "fingerprint": None, "phases": phases})
-    name = board.ref.lower()
-    made = create_table_artifact(
-        key=f"{name}-clocks",
-        table=clock_rows(board.clocks, now=now),
-        description=f"Deadlines of {board.ref}, soonest first; as of {now:%Y-%m-%d %H:%M} UTC",
-    )
-    page = create_markdown_artifact(
-        key=f"{name}-status", markdown=status_page(board, now=now), description=f"Where {board.ref} stands"
-    )
+        name = board.ref.lower()
+        made = _made(
+            client,
+            ArtifactCreate(
+                type="table",
+                key=f"{name}-clocks",
+                data=json.dumps(clock_rows(board.clocks, now=now)),
+                description=_clocks_words(board, now=now),
+                flow_run_id=uuid.UUID(phases["detection-and-triage"]["run"]),
+            ),
+        )
+        page = _made(
+            client,
+            ArtifactCreate(
+                type="markdown",
+                key=f"{name}-status",
+                data=status_page(board, now=now),
+                description=_status_words(board),
+                flow_run_id=uuid.UUID(phases["close"]["run"]),
+            ),
+        )
     _marked(
-        desk,
-        key,
-        {"fingerprint": board.fingerprint, "phases": phases, "clocks": str(made), "status": str(page)},
+        desk, key, {"fingerprint": board.fingerprint, "phases": phases, "clocks": made, "status": page}
     )
+
+
+def _clocks_words(board: Board, *, now: datetime) -> str:
+    return f"Deadlines of {board.ref}, soonest first; as of {now:%Y-%m-%d %H:%M} UTC"
+
+
+def _status_words(board: Board) -> str:
+    return f"Where {board.ref} stands"
+
+
+def _made(client: SyncPrefectClient, artifact: ArtifactCreate) -> str:
+    """Make a new version of an artifact; return its id."""
+    return str(client.create_artifact(artifact).id)
 
 
 def _shown(client: SyncPrefectClient, board: Board, phase: Phase, run_id: str | None) -> str:
@@ -208,8 +230,8 @@ def _refresh(desk: Desk, key: str, board: Board, mark: Mapping[str, Any], *, now
             client,
             mark.get("clocks"),
             clock_rows(board.clocks, now=now),
-            f"Deadlines of {board.ref}, soonest first; as of {now:%Y-%m-%d %H:%M} UTC",
-        ) and _updated(client, mark.get("status"), status_page(board, now=now), f"Where {board.ref} stands")
+            _clocks_words(board, now=now),
+        ) and _updated(client, mark.get("status"), status_page(board, now=now), _status_words(board))
     if not there:  # deleted or pruned in Prefect: make new ones
         _show(desk, key, board, mark, now=now)
 
@@ -242,9 +264,10 @@ def _wall(desk: Desk, board_id: str, *, now: datetime) -> None:
     with get_client(sync_client=True) as client:
         if _updated(client, known, rows, words):
             return
-    made = create_table_artifact(key="wall-of-clocks", table=rows, description=words)
+        wall = ArtifactCreate(type="table", key="wall-of-clocks", data=json.dumps(rows), description=words)
+        made = _made(client, wall)
     with desk.database.write() as tx:
-        tx.leases.put(key, str(made))
+        tx.leases.put(key, made)
 
 
 def clock_rows(running: Iterable[Mapping[str, Any]], *, now: datetime) -> list[dict[str, Any]]:

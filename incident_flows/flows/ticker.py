@@ -28,6 +28,7 @@ class Ticker:
         now: The clock.
         tell: Told what a tick did.
         trouble: Told, in one line, what went wrong.
+        every: Seconds from one look to the next.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Ticker:
         now: Callable[[], datetime],
         tell: Callable[[Tick], None] = lambda done: None,
         trouble: Callable[[str], None] = lambda line: None,
+        every: float = LOOK_EVERY,
     ) -> None:
+        self._every = every
         self._desk, self._now, self._tell, self._trouble = desk, now, tell, trouble
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -64,7 +67,7 @@ class Ticker:
                 self._told_once(str(error))
             except Exception as error:  # the edge of the thread: a clock that stops is worse than any error
                 self._told_once(f"the tick met something unforeseen ({type(error).__name__}); it goes on")
-            self._stop.wait(LOOK_EVERY)
+            self._stop.wait(self._every)
 
     def look(self) -> Tick | None:
         """Tick if a step is due or a minute has gone by; return what it did."""
