@@ -33,7 +33,7 @@ from incident_flows.knowledge.law_check import Known, _literals, misfits, walk
 
 SHAPE = "2026-11-22.3"  # changes whenever the compiled form does, so that older caches are not read
 FOLDERS = ("law", "authorities", "policies")
-KEEP = 4  # cache files of a kind: as many playbooks folders may be in use in turn
+KEEP = {"outline": 100}  # cache files of a kind; of others 4: as many playbooks folders may be in use in turn
 READERS = (sys.modules[__name__], law_shapes, condition_shapes, fact_shapes, yaml_reading)
 
 
@@ -109,6 +109,7 @@ def load_lawbook(root: Path | None = None, *, cache: Path | None = None) -> Lawb
     book = compile_lawbook(root, digest)
     if kept is not None:
         _seal(kept, book.model_dump_json(by_alias=True, exclude_defaults=True).encode())
+    keep_outline(root, digest, cache=cache)
     return book
 
 
@@ -127,6 +128,57 @@ def load_data(path: Path, *, cache: Path | None = None) -> Any:
     data = read_yaml(path).data
     _seal(kept, json.dumps(data, ensure_ascii=False).encode())
     return data
+
+
+def keep_outline(root: Path, digest: str, *, cache: Path | None) -> None:
+    """Remember the digest of each single file, so that a later lawbook can say what changed since this one."""
+    if cache is not None:
+        files = {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(root)}
+        if digest_of(root) == digest:  # nothing was written meanwhile
+            _seal(_outline(cache, digest), json.dumps(files).encode())
+
+
+def changed_regimes(first: str, second: str, *, cache: Path | None) -> frozenset[str] | None:
+    """Return the regimes whose files differ between two lawbooks; None if something else does, or nobody knows.
+
+    Args:
+        first: The digest of one lawbook.
+        second: That of another.
+        cache: Where outlines of lawbooks are kept.
+    """
+    if cache is None:
+        return None
+    one, other = _unsealed(_outline(cache, first)), _unsealed(_outline(cache, second))
+    if one is None or other is None:
+        return None
+    before, after = json.loads(one), json.loads(other)
+    differing = {name for name in {**before, **after} if before.get(name) != after.get(name)}
+    # Version, date and rows left out (law/_*.yaml) stand in no answer.
+    laws = {name for name in differing if name.startswith("law/") and not name.startswith("law/_")}
+    if any(not name.startswith("law/") for name in differing):
+        return None
+    return frozenset(name.removeprefix("law/").removesuffix(".yaml") for name in laws)
+
+
+def _outline(cache: Path, digest: str) -> Path:
+    return cache / f"outline-{_key(digest)}.json"
+
+
+def kept_marks(cache: Path | None, under: str) -> dict[str, list[Any]]:
+    """Return the marks left by `keep_marks` under the same words and the same code; none if there are none."""
+    body = _unsealed(_marks(cache, under)) if cache is not None else None
+    found: dict[str, list[Any]] = json.loads(body) if body is not None else {}
+    return found
+
+
+def keep_marks(cache: Path | None, under: str, marks: Mapping[str, list[Any]]) -> None:
+    """Remember marks in the cache."""
+    if cache is not None:
+        _seal(_marks(cache, under), json.dumps(marks, separators=(",", ":")).encode())
+
+
+def _marks(cache: Path, under: str) -> Path:
+    return cache / f"marks-{_key(under)}.json"
 
 
 def compile_lawbook(root: Path, digest: str) -> Lawbook:
@@ -210,7 +262,7 @@ def _seal(kept: Path, body: bytes) -> None:
         os.replace(name, kept)
         kind = kept.stem.rpartition("-")[0]
         older = sorted(kept.parent.glob(f"{kind}-*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in older[KEEP:]:
+        for path in older[KEEP.get(kind, 4):]:
             path.unlink(missing_ok=True)
 
 
