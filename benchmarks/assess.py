@@ -24,9 +24,8 @@ TODAY = date(2026, 11, 22)
 TARGET_PER_SECOND = 1000
 
 
-def main() -> None:
+def main(quick: bool) -> None:
     """Print one line per claim."""
-    quick = os.environ.get("QUICK") == "1"
     whole_process(turns=7 if quick else 25)
     warm(seconds=2.0 if quick else 10.0)
 
@@ -78,4 +77,4 @@ def _line(name: str, ours: float, peer: float, unit: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(os.environ.get("QUICK") == "1")

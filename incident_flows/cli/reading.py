@@ -117,6 +117,8 @@ def show(
     for one in met:
         render.say(f"  ✓ {one['id']}: {one['met_by']} ({render.utc(one['met_at'])})")
     for one in whole["notices"]:
+        if one["state"] == "withdrawn":
+            continue  # replaced by a later text; --json shows it
         empty = f"; empty: {', '.join(item['label'] for item in one['missing'])}" if one["missing"] else ""
         render.say(f"  {one['id']} {one['state']} · {one['obligation']} · {one['language']} · {one['sha256'][:12]}{empty}")
     if whole["deliveries"]:

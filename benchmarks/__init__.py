@@ -1,0 +1,1 @@
+"""One file per performance claim; each prints ratios of one run against what a user would otherwise pick."""

@@ -1,0 +1,24 @@
+"""`make bench`: every claim, one line each. QUICK (or --quick) keeps the whole under a minute."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from importlib import import_module
+from importlib.util import find_spec
+
+CLAIMS = ("assess", "timers")
+
+
+def main() -> None:
+    """Run every benchmark there is."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick or os.environ.get("QUICK") == "1"
+    for claim in CLAIMS:
+        if find_spec(f"benchmarks.{claim}") is not None:
+            import_module(f"benchmarks.{claim}").main(quick)
+
+
+if __name__ == "__main__":
+    main()
