@@ -21,6 +21,7 @@ from jinja2 import (
 )
 from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from incident_flows.errors import InputError, KnowledgeError
@@ -52,6 +53,12 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> NoReturn:
         raise SecurityError(f"a notice computes nothing, yet uses {operator}")
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return isinstance(obj, LoopContext) and super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> None:
+        return None  # no str.format either: a width of a billion is a gigabyte
 
     @staticmethod
     def concat(parts: Iterable[Any]) -> str:
