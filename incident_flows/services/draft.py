@@ -171,7 +171,7 @@ def _one(
     authority: Authority | None = desk.library.lawbook.authorities.get(row.addressee_id or "")
     rendered: Rendered = notices.render(
         row.addressee_kind, language, facts=facts, obligation=_merged(rows), authority=authority,
-        incident_ref=ref, on=now.date(), phased=phased,
+        incident_ref=ref, on=now, phased=phased,
     )
     sha256 = text_sha256(rendered.subject, rendered.text, rendered.html)
     older = None
