@@ -79,11 +79,8 @@ def fire_due(desk: Desk, *, now: datetime, last: datetime | None) -> Firings:
     done = Firings()
     moment = _Moment(desk, now)
     rota = desk.rota
-    with desk.database.read() as tx:
-        first_due, first_lapse = tx.steps.next_due(), tx.steps.next_lapse()
-    waiting = any(one is not None and one <= now for one in (first_due, first_lapse))
     size = LARGEST if desk.pager is None and rota is None else 1
-    while waiting or desk.unrecorded:
+    while True:
         pages: list[Page] = list(desk.unrecorded)
         with desk.database.write() as tx:
             recorded = _record(tx, desk, pages) if pages else []

@@ -6,6 +6,7 @@ ticks: what is due and undone is a row, and however many ticks were missed, each
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,8 @@ from incident_flows.core.escalation import approval_call, kinds_of, ladder_for
 from incident_flows.services.assess import ladders_of
 from incident_flows.services.audit import audit, beat, check_clock, due_and_unfired
 from incident_flows.services.desk import Desk, write_journal
-from incident_flows.services.fire import ENGINE, fire_due
+from incident_flows.services.fire import ENGINE, Firings, fire_due
+from incident_flows.storage.database import Tx
 
 BATCH = 200
 TICK_EVERY = timedelta(seconds=60)  # also with nothing due: for sends, leftovers and the audit
@@ -52,20 +54,64 @@ class Tick:
 def tick(desk: Desk, *, now: datetime) -> Tick:
     """Do everything that is due at `now`."""
     done = Tick(now)
-    last = _last_tick(desk)
-    done.jumped = check_clock(desk, now=now, last=last)
-    _leftovers(desk, done, now=now)
-    _plan_approval_calls(desk, now=now)
-    firings = fire_due(desk, now=now, last=last)
+    seen = _look(desk, now=now)
+    done.jumped = check_clock(desk, now=now, last=seen.last)
+    if seen.leftovers:
+        _leftovers(desk, done, now=now)
+    if seen.approvals:
+        with desk.database.write() as tx:
+            for incident_id, oid, version, step in seen.approvals:
+                tx.steps.plan(incident_id, oid, version, [step])
+    firings = Firings()
+    if seen.due or seen.approvals or desk.unrecorded:
+        firings = fire_due(desk, now=now, last=seen.last)
     done.fired, done.late, done.reminders = firings.fired, firings.late, firings.reminders
     done.in_doubt += firings.in_doubt
-    _go_on_sending(desk, done, now=now)
+    _go_on_sending(desk, done, seen.sending, now=now)
     done.missed = audit(desk, now=now, unsure=firings.unsure)
     if not done.missed:
         beat(desk, now=now)
     with desk.database.write() as tx:
         tx.leases.put("last-tick", now.isoformat())
     return done
+
+
+@dataclass
+class _Seen:
+    """What one look at the database finds to be done.
+
+    Attributes:
+        last: When the tick before this one ran.
+        due: Whether a step is due, or a claim lapsed.
+        leftovers: Whether a sender died.
+        approvals: Calls to be planned for notices that wait: incident, obligation, plan version, step.
+        sending: Notices under way: number, incident, ref, kind.
+    """
+
+    last: datetime | None
+    due: bool
+    leftovers: bool
+    approvals: list[Any]
+    sending: list[tuple[int, str, str, str]]
+
+
+def _look(desk: Desk, *, now: datetime) -> _Seen:
+    with desk.database.read() as tx:
+        last = tx.leases.get("last-tick")
+        instants = (tx.steps.next_due(), tx.steps.next_lapse())
+        waiting = tx.notices.in_state("awaiting-approval", limit=BATCH * 10)
+        return _Seen(
+            last=datetime.fromisoformat(last) if last else None,
+            due=any(one is not None and one <= now for one in instants),
+            leftovers=bool(tx.deliveries.leftovers(now, limit=1)),
+            approvals=[
+                call for one in waiting if (call := _approval_call(tx, desk, one, now=now)) is not None
+            ],
+            sending=[
+                (one.id, one.incident_ref, one.ref, one.kind)
+                for one in tx.notices.in_state("sending", limit=BATCH)
+            ],
+        )
 
 
 def next_wake(desk: Desk, now: datetime) -> datetime:
@@ -86,9 +132,6 @@ def _last_tick(desk: Desk) -> datetime | None:
 
 def _leftovers(desk: Desk, done: Tick, *, now: datetime) -> None:
     """Claims nobody recorded: the sender died after claiming. Whether the message left is not known."""
-    with desk.database.read() as tx:
-        if not tx.deliveries.leftovers(now, limit=1):
-            return
     with desk.database.write() as tx:
         rows = tx.deliveries.leftovers(now)
         for row in rows:
@@ -117,33 +160,20 @@ def _leftovers(desk: Desk, done: Tick, *, now: datetime) -> None:
         settle(desk, ref, notice_ref, actor=ENGINE, now=now)
 
 
-def _plan_approval_calls(desk: Desk, *, now: datetime) -> None:
-    """Plan the first call for every notice that waits for approval; the calls after it follow from it.
+def _approval_call(tx: Tx, desk: Desk, notice: Any, *, now: datetime) -> Any | None:
+    """Return the first call for a notice that waits for approval, unless it is planned; the rest follows from it.
 
-    A moved deadline cancels the calls with the other steps of its plan, and they are planned anew here.
+    A moved deadline cancels the calls with the other steps of its plan, and they are planned anew.
     """
-    with desk.database.read() as tx:
-        waiting = [
-            (one.incident_ref, one.ref, one.oid, one.drafted_at)
-            for one in tx.notices.in_state("awaiting-approval", limit=BATCH * 10)
-        ]
-        wanted = [found for one in waiting if (found := _approval_call(tx, desk, *one, now=now)) is not None]
-    if not wanted:
-        return
-    with desk.database.write() as tx:
-        for incident_id, oid, version, step in wanted:
-            tx.steps.plan(incident_id, oid, version, [step])
-
-
-def _approval_call(
-    tx: Any, desk: Desk, ref: str, notice_ref: str, oid: str, since: datetime, *, now: datetime
-) -> Any | None:
+    ref, oid = notice.incident_ref, notice.oid
     incident, row = tx.incidents.get(ref), tx.obligations.get(ref, oid)
     end_at = row.due_at or row.provisional_due_at or row.target_at
     if not row.running or end_at is None:
         return None
     ladder = ladder_for(ladders_of(incident, desk), kinds_of(row.duty, row.kind, row.addressee_kind))
-    call = approval_call(ladder.approval, notice_ref=notice_ref, waiting_since=since, end_at=end_at)
+    call = approval_call(
+        ladder.approval, notice_ref=notice.ref, waiting_since=notice.drafted_at, end_at=end_at
+    )
     if call is None or tx.steps.named(incident.id, oid, call.name, row.plan_version) is not None:
         return None
     detail = {
@@ -159,18 +189,15 @@ def _approval_call(
     return incident.id, oid, row.plan_version, (call.name, call.due_at, detail)
 
 
-def _go_on_sending(desk: Desk, done: Tick, *, now: datetime) -> None:
+def _go_on_sending(
+    desk: Desk, done: Tick, sending: Sequence[tuple[int, str, str, str]], *, now: datetime
+) -> None:
     """Approved sends that were begun and broken off, or were not accepted and may be tried again."""
-    with desk.database.read() as tx:
-        open_ = [
-            (one.id, one.incident_ref, one.ref, one.kind)
-            for one in tx.notices.in_state("sending", limit=BATCH)
-        ]
-    if not open_:
+    if not sending:
         return
     from incident_flows.services.notify import settle, work_off
 
-    for notice_id, ref, notice_ref, kind in open_:
+    for notice_id, ref, notice_ref, kind in sending:
         if kind == "people":
             from incident_flows.services.broadcast import plan_deliveries
 

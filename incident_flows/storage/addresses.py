@@ -26,6 +26,11 @@ def addresses_in(text: str) -> Iterator[str]:
         yield (before.group() if before else "") + found.group()
 
 
+def looks_at(text: str) -> bool:
+    """Say whether `text` holds any sign read as "at"; without one it holds no address."""
+    return "@" in text or "＠" in text or "﹫" in text
+
+
 def looks_like_address(text: str) -> bool:
     """Say whether `text` contains what looks like an e-mail address."""
     return _FROM_AT_ON.search(text) is not None

@@ -96,10 +96,11 @@ class Steps(Noun):
             statement = statement.where(col(StepRow.plan_version) < before_version)
         return self._run(statement.values(state="cancelled", claimed_until=None))
 
-    def claim(self, now: datetime, owner: str, lease: timedelta, limit: int) -> Sequence[StepRow]:
+    def claim(self, now: datetime, owner: str, lease: timedelta, limit: int) -> Sequence[Any]:
         """Take up to `limit` steps for `owner`, soonest first: lapsed claims, then what is due.
 
-        No two owners hold the same step at once.
+        No two owners hold the same step at once. What is returned has a step's columns, and is lighter
+        than a row of the table.
         """
         lapsed = (literally("step.state = 'claimed'"), col(StepRow.claimed_until) <= now)
         due = (literally("step.state = 'pending'"), col(StepRow.due_at) <= now)
@@ -116,19 +117,21 @@ class Steps(Noun):
         owner: str,
         lease: timedelta,
         limit: int,
-    ) -> list[StepRow]:
+    ) -> list[Any]:
         chosen = select(col(StepRow.id)).where(*which).order_by(first).limit(limit)
-        return self._all(
-            update(StepRow)
-            .where(col(StepRow.id).in_(self._free(chosen)))
+        table = table_of(StepRow)
+        claimed = self._session.connection().execute(
+            update(table)
+            .where(table.c.id.in_(self._free(chosen)))
             .values(
                 state="claimed",
                 claimed_by=owner,
                 claimed_until=now + lease,
-                claims=col(StepRow.claims) + 1,
+                claims=table.c.claims + 1,
             )
-            .returning(StepRow)
+            .returning(table)
         )
+        return list(claimed)
 
     def fired(
         self,
@@ -225,7 +228,7 @@ class Steps(Noun):
             .order_by(col(StepRow.id))
             .with_for_update()  # SQLite has one writer anyway and ignores it
         )
-        return {step_id: state for step_id, state in self._session.execute(held)}
+        return dict(tuple(row) for row in self._session.execute(held))
 
     def plan_many(self, rows: Iterable[PlannedRow]) -> int:
         """Store steps of many plans; those known already stay as they are. Return how many were new."""
