@@ -258,8 +258,14 @@ class Duty(Law):
     title: str
     by: tuple[Role, ...] = ("controller", "joint-controller")
     to: To
-    history: tuple[Version, ...] = Field(min_length=1)
+    history: tuple[Version, ...]
     known_as: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_history(self) -> Self:
+        if not self.history:
+            raise ValueError("history: is empty; write at least one version")
+        return self
 
     def version_on(self, day: date, *, proposals: bool = False) -> Version | None:
         """Return the version that applied on `day`; None if there was none.

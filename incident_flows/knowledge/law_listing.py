@@ -82,7 +82,7 @@ def in_words(book: Lawbook, duty_id: str, *, cases: Path | None = None) -> dict[
     if found is None:
         raise NotFoundError(f"{duty_id}: no such duty{_nearest(book, duty_id)}; `breach law list` shows them all")
     regime, duty = found
-    tested = tested_by(duty_id, cases) if cases is not None and cases.is_dir() else None
+    tested = situations_of(duty_id, cases) if cases is not None and cases.is_dir() else None
     to = book.authorities.get(duty.to.id or "")
     whom = to.name if to else duty.to.name or duty.to.id
     lines = [
@@ -209,7 +209,7 @@ def _clock_words(regime: Regime, clock: Clock) -> str:
     return ", ".join(said)
 
 
-def tested_by(duty_id: str, folder: Path) -> list[dict[str, Any]]:
+def situations_of(duty_id: str, folder: Path) -> list[dict[str, Any]]:
     """Return title, file and line of every tested situation that expects something of the duty."""
     found = []
     for path in sorted(folder.glob("*.yaml")):
