@@ -22,6 +22,7 @@ except ImportError:  # run alone, from inside a dossier
         """A sealed record does not match its seal."""
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 GENESIS = "0" * 64  # what stands before the first entry
 FIELDS = (
     "seq",
@@ -54,9 +55,7 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": [1, 2], "a": "é"}).decode()
     '{"a":"é","b":[1,2]}'
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def stamp(at: datetime) -> str:

@@ -121,7 +121,7 @@ class Journal(Noun):
             return
         rows, self._unsealed = self._unsealed, []
         whole = self._head(_WHOLE, lock=True)
-        heads = {ref: self._head(ref) for ref in {row.incident_ref for row in rows} if ref is not None}
+        heads = self._heads({row.incident_ref for row in rows if row.incident_ref is not None})
         for row in rows:
             row.seq, row.prev_hash = whole.seq + 1, whole.hash
             row.incident_prev = GENESIS if row.incident_ref is None else heads[row.incident_ref].hash
@@ -179,6 +179,13 @@ class Journal(Noun):
         ) as rows:
             entries = ({**row, "at": stamp(row["at"])} for row in rows.mappings())
             return verify_with_incidents(entries, head=whole, incident_heads=heads)
+
+    def _heads(self, refs: Collection[str]) -> dict[str, Head]:
+        """Return where the parts about these incidents end."""
+        found = {ref: NOTHING_YET for ref in refs}
+        for row in self._all(select(JournalHeadRow).where(col(JournalHeadRow.name).in_(refs))):
+            found[row.name] = Head(row.seq, row.hash)
+        return found
 
     def _head(self, name: str, *, lock: bool = False) -> Head:
         statement = select(JournalHeadRow).where(col(JournalHeadRow.name) == name)

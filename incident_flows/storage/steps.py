@@ -228,7 +228,7 @@ class Steps(Noun):
             .order_by(col(StepRow.id))
             .with_for_update()  # SQLite has one writer anyway and ignores it
         )
-        return dict(tuple(row) for row in self._session.execute(held))
+        return {row.id: row.state for row in self._session.execute(held)}
 
     def plan_many(self, rows: Iterable[PlannedRow]) -> int:
         """Store steps of many plans; those known already stay as they are. Return how many were new."""
