@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,12 @@ Key = str | int
 Model = TypeVar("Model", bound=BaseModel)
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset(
+    _TAG + kind
+    for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
+)
 # What no text of ours may hold: it steers terminals and mail headers, or cannot be stored.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
@@ -73,8 +79,10 @@ def read_bytes(path: Readable, *, limit: int = SIZE_LIMIT) -> bytes:
         if not isinstance(path, Path):
             return path.read_bytes()
         with path.open("rb") as file:
-            content = file.read(limit + 1)  # never more, whatever it is: a device has no end
-        size = path.stat().st_size
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(min(size, limit) + 1)
+            while (room := limit + 1 - len(content)) > 0 and (more := file.read(min(room, 1_000_000))):
+                content += more  # a pipe tells no size, and a device has no end
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; check the path") from None
     except IsADirectoryError:
@@ -281,11 +289,17 @@ class _Builder:
             self.faults.append(f"{self.name}:{line}: aliases (&name, *name) are not used here; write it out")
             return None
         self._seen.add(id(node))
+        if node.tag not in _TAGS:
+            tag = node.tag.replace(_TAG, "!!")
+            self.faults.append(
+                f"{self.name}:{line}: tags such as {tag:.60} are not used here; write the value alone"
+            )
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, number)) for number, item in enumerate(node.value)]
-        return self._scalar(node, line)
+        return self._scalar(node)
 
     def _mapping(self, node: yaml.MappingNode, path: tuple[Key, ...]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -304,13 +318,10 @@ class _Builder:
             self.lines[(*path, key)] = line
         return found
 
-    def _scalar(self, node: yaml.Node, line: int) -> Any:
+    def _scalar(self, node: yaml.Node) -> Any:
         text = node.value
         if getattr(node, "style", None) in ('"', "'", "|", ">"):
             return text
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            self.faults.append(f"{self.name}:{line}: tags such as {node.tag} are not used here")
-            return None
         if text in ("", "~", "null", "Null", "NULL"):
             return None
         if text in ("true", "True", "TRUE", "false", "False", "FALSE"):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from incident_flows.core.lifecycle import Actor
-from incident_flows.errors import IllegalTransitionError, InputError
+from incident_flows.errors import IllegalTransitionError, InputError, StorageError
 from incident_flows.knowledge.files import read_bytes
 from incident_flows.services.desk import Desk, write_journal
 from notifications import Address, InvalidMessageError
@@ -41,7 +41,7 @@ OTHER_COLUMNS = {
     "place": "place",
     "country": "place",
 }
-BATCH = 1000
+BATCH = 2000  # people to a transaction
 LISTED = 10_000  # refused rows that are named one by one; more than that is a wrong file
 QUOTE_LINES = 20  # an address list has no value of more lines; a quote left open swallows everything
 
@@ -86,8 +86,9 @@ def import_recipients(
 ) -> Imported:
     """Take in a CSV file with a header line and an address column; `name`, `language`, `place` are optional.
 
-    The file is read twice: whole, to be sure that it is CSV, before anything is locked; then row by row, in
-    one transaction. So a file is taken in or not, and a long one needs little memory.
+    The file is read twice: whole, to be sure that it is CSV; then row by row, stored a batch to a
+    transaction, so that a long list fills no memory and holds up no reminder. Broken off between batches, it
+    is simply taken in again: nobody is stored twice.
 
     Raises:
         InputError: Not CSV, a quote left open, the wrong encoding, no address column, nobody in it; nothing
@@ -99,29 +100,24 @@ def import_recipients(
     if sum(1 for _ in _rows(raw, path.name, delimiter=delimiter, encoding=encoding)) == 0:
         raise InputError(f"{path.name}: has a header and nobody under it; nothing was taken in")
     sha256 = hashlib.sha256(raw).hexdigest()
-    result = Imported()
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
         if incident.state == "closed":
             raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
-        batch: list[dict[str, Any]] = []
-
-        def store() -> None:
-            added = tx.people.add_many(incident.id, batch)
-            result.accepted += added.accepted
-            result.duplicates += added.duplicates
-            batch.clear()
-
-        for line, row in _rows(raw, path.name, delimiter=delimiter, encoding=encoding):
-            result.total += 1
-            try:
-                batch.append(_sealed(desk, incident, row, now=now))
-            except _RefusedRowError as error:
-                result.refuse(line, str(error))
-            if len(batch) == BATCH:
-                store()
-        store()
+        desk.vault.address_hmac(incident.wrapped_key, "the master key is the right one")
         begun = tx.people.begin_import(incident.id, sha256, now, actor.name)
+    result = Imported()
+    batch: list[dict[str, Any]] = []
+    for line, row in _rows(raw, path.name, delimiter=delimiter, encoding=encoding):
+        result.total += 1
+        try:
+            batch.append({**_sealed(desk, incident, row, now=now), "import_id": begun.id})
+        except _RefusedRowError as error:
+            result.refuse(line, str(error))
+        if len(batch) == BATCH:
+            _store(desk, incident.id, batch, result)
+    _store(desk, incident.id, batch, result)
+    with desk.database.write() as tx:
         tx.people.finish_import(
             begun.id, result.accepted, result.refused_total, result.duplicates, result.refused
         )
@@ -144,10 +140,26 @@ def import_recipients(
     return result
 
 
+def _store(desk: Desk, incident_id: int, batch: list[dict[str, Any]], result: Imported) -> None:
+    try:
+        with desk.database.write() as tx:
+            added = tx.people.add_many(incident_id, batch)
+    except StorageError as error:
+        raise StorageError(
+            f"{error}\n{result.accepted} people were taken in before; import the file again for the rest."
+        ) from None
+    result.accepted += added.accepted
+    result.duplicates += added.duplicates
+    batch.clear()
+    desk.reached("recipients:batch-stored")
+
+
 def _sealed(desk: Desk, incident: Any, row: dict[str, str] | str, *, now: datetime) -> dict[str, Any]:
     """Return a person as stored: the address sealed, found again by its keyed hash."""
     if isinstance(row, str):
         raise _RefusedRowError(row)
+    if not row["email"].strip():
+        raise _RefusedRowError("address is empty")
     try:
         address = Address(row["email"].strip()).email
     except InvalidMessageError as error:
