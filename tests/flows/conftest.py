@@ -10,19 +10,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+
+from tests.flows.api import Api, free_port, wait_for
 
 _PREFECT_HOME = tempfile.mkdtemp(prefix="prefect-tests-")
 os.environ.update(
@@ -36,7 +35,6 @@ os.environ.update(
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[2] / "playbooks" / "samples"
-PATIENCE = 90.0  # seconds; what is waited for takes a few, on a busy machine many
 
 # Prefect closes its clients' sockets and event loops when the process ends, not when a flow does.
 PREFECTS_OWN = (
@@ -55,83 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_sessionfinish() -> None:
     shutil.rmtree(_PREFECT_HOME, ignore_errors=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(what: Callable[[], Any], *, within: float = PATIENCE, saying: str = "") -> Any:
-    """Return the first true answer; look again and again, for a bounded time."""
-    ends = time.monotonic() + within
-    while True:
-        try:
-            if answer := what():
-                return answer
-        except httpx.TransportError:
-            pass
-        if time.monotonic() > ends:
-            pytest.fail(f"waited {within:.0f} s in vain for {saying or what}")
-        time.sleep(0.1)
-
-
-@dataclass
-class Api:
-    """Prefect's API, asked from outside, as a browser asks it."""
-
-    url: str
-    http: httpx.Client = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
-
-    def ask(self, path: str, **body: Any) -> Any:
-        answer = self.http.post(path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def healthy(self) -> bool:
-        return self.http.get("/health").is_success
-
-    def runs(self, *tags: str, scheduled: bool = False, **filters: Any) -> list[dict[str, Any]]:
-        wanted: dict[str, Any] = {"tags": {"all_": list(tags)}} if tags else {}
-        wanted |= {} if scheduled else {"state": {"type": {"not_any_": ["SCHEDULED"]}}}
-        found: list[dict[str, Any]] = self.ask(
-            "/flow_runs/filter", flow_runs=wanted, sort="EXPECTED_START_TIME_ASC", **filters
-        )
-        return found
-
-    def run(self, id_: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.http.get(f"/flow_runs/{id_}").raise_for_status().json()
-        return found
-
-    def artifacts(self) -> dict[str, dict[str, Any]]:
-        return {one["key"]: one for one in self.ask("/artifacts/latest/filter")}
-
-    def versions(self, key: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.ask("/artifacts/filter", artifacts={"key": {"any_": [key]}})
-        return found
-
-    def deployment(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.http.get(f"/deployments/name/{name}").raise_for_status().json()
-        return found
-
-    def start(self, deployment: str, **parameters: Any) -> httpx.Response:
-        """Fill in the run form of a deployment and send it."""
-        id_ = self.deployment(deployment)["id"]
-        return self.http.post(f"/deployments/{id_}/create_flow_run", json={"parameters": parameters})
-
-    def emptied(self) -> None:
-        """Delete what tests leave behind; deployments and flows stay."""
-        for run in self.runs(scheduled=True):
-            self.http.delete(f"/flow_runs/{run['id']}")
-        for one in self.ask("/artifacts/filter"):
-            self.http.delete(f"/artifacts/{one['id']}")
-        for one in self.ask("/variables/filter"):
-            self.http.delete(f"/variables/{one['id']}")
 
 
 @pytest.fixture(scope="session")
@@ -165,6 +86,21 @@ def prefect_server() -> Iterator[Api]:
             server.kill()
             server.wait()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def deployed(prefect_server: Api) -> Api:
+    """Give the server with every deployment registered, and no runner that would start anything."""
+    import asyncio
+
+    from prefect.runner import Runner
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from incident_flows.flows.deployments import serve_all
+
+    with temporary_settings({PREFECT_API_URL: prefect_server.url}):
+        asyncio.run(serve_all(Runner(name="test", pause_on_shutdown=False)))
+    return prefect_server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,20 +9,15 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from incident_flows.errors import InputError
-from incident_flows.flows.deployments import deployments, serve_all
+from incident_flows.flows.deployments import deployments
 from incident_flows.flows.forms import Report, _decide, offer_forms
 from incident_flows.flows.mirror import mirror
 from incident_flows.services.decide import decide
 
 
 @pytest.fixture
-def served(board: Any) -> Any:
-    """Register the deployments, without a runner that would start anything."""
-    import asyncio
-
-    from prefect.runner import Runner
-
-    asyncio.run(serve_all(Runner(name="test", pause_on_shutdown=False)))
+def served(deployed: Any, board: Any) -> Any:
+    """Give the emptied server with the deployments registered."""
     return board
 
 
@@ -44,7 +38,7 @@ def test_an_open_decision_is_offered_as_one_suspended_form(served: Any, house: A
     assert form["name"] == f"{ref} · decide risk"
     assert form["parameters"] == {"incident": ref, "subject": "risk"}
     keys = form["state"]["state_details"]["run_input_keyset"]
-    schema = json.loads(served.http.get(f"/flow_runs/{form['id']}/input/{keys['schema']}").json())
+    schema = served.http.get(f"/flow_runs/{form['id']}/input/{keys['schema']}").json()
     assert schema["properties"]["answer"]["enum"] == ["unlikely", "risk", "high-risk"]
     assert set(schema["required"]) == {"answer", "because"}
     assert ref in served.http.get(f"/flow_runs/{form['id']}/input/{keys['description']}").text
@@ -55,9 +49,7 @@ def test_an_open_decision_is_offered_as_one_suspended_form(served: Any, house: A
 def test_a_decision_made_in_the_terminal_removes_the_form(served: Any, house: Any, tick: Any) -> None:
     ref = house.open_unknown()
     tick()
-    decide(
-        house.desk, ref, "risk", "high-risk", because="bank data", actor=house.person(), now=house.now
-    )
+    decide(house.desk, ref, "risk", "high-risk", because="bank data", actor=house.person(), now=house.now)
     tick()
     assert "risk" not in _forms(served)
 
@@ -94,10 +86,10 @@ def test_an_answer_in_the_works_is_left_alone(served: Any, house: Any, tick: Any
     assert _forms(served)["risk"]["id"] == form["id"]
 
 
-def test_without_the_deployment_no_form_is_offered_and_nothing_fails(board: Any, house: Any) -> None:
-    found = board.http.get("/deployments/name/ask/ask")
-    if found.is_success:
-        board.http.delete(f"/deployments/{found.json()['id']}")
+def test_where_nobody_serves_the_forms_none_is_offered_and_nothing_fails(
+    board: Any, house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("incident_flows.flows.forms.ASK", "ask/of-another-house")
     house.open_unknown()
     assert offer_forms(mirror(house.desk, now=house.now)) == 0
 

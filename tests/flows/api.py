@@ -1,0 +1,91 @@
+"""Prefect's API asked from outside, and patience with a limit."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+PATIENCE = 90.0  # seconds; what is waited for takes a few, on a busy machine many
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(what: Callable[[], Any], *, within: float = PATIENCE, saying: str = "") -> Any:
+    """Return the first true answer; look again and again, for a bounded time."""
+    ends = time.monotonic() + within
+    while True:
+        try:
+            if answer := what():
+                return answer
+        except httpx.TransportError:
+            pass
+        if time.monotonic() > ends:
+            pytest.fail(f"waited {within:.0f} s in vain for {saying or what}")
+        time.sleep(0.1)
+
+
+@dataclass
+class Api:
+    """Prefect's API, asked from outside, as a browser asks it."""
+
+    url: str
+    http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def ask(self, path: str, **body: Any) -> Any:
+        answer = self.http.post(path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def healthy(self) -> bool:
+        return self.http.get("/health").is_success
+
+    def runs(self, *tags: str, scheduled: bool = False, **filters: Any) -> list[dict[str, Any]]:
+        wanted: dict[str, Any] = {"tags": {"all_": list(tags)}} if tags else {}
+        wanted |= {} if scheduled else {"state": {"type": {"not_any_": ["SCHEDULED"]}}}
+        found: list[dict[str, Any]] = self.ask(
+            "/flow_runs/filter", flow_runs=wanted, sort="EXPECTED_START_TIME_ASC", **filters
+        )
+        return found
+
+    def run(self, id_: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.http.get(f"/flow_runs/{id_}").raise_for_status().json()
+        return found
+
+    def artifacts(self) -> dict[str, dict[str, Any]]:
+        return {one["key"]: one for one in self.ask("/artifacts/latest/filter")}
+
+    def versions(self, key: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("/artifacts/filter", artifacts={"key": {"any_": [key]}})
+        return found
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.http.get(f"/deployments/name/{name}").raise_for_status().json()
+        return found
+
+    def start(self, deployment: str, **parameters: Any) -> httpx.Response:
+        """Fill in the run form of a deployment and send it."""
+        id_ = self.deployment(deployment)["id"]
+        return self.http.post(f"/deployments/{id_}/create_flow_run", json={"parameters": parameters})
+
+    def emptied(self) -> None:
+        """Delete what tests leave behind; deployments and flows stay."""
+        for run in self.runs(scheduled=True):
+            self.http.delete(f"/flow_runs/{run['id']}")
+        for one in self.ask("/artifacts/filter"):
+            self.http.delete(f"/artifacts/{one['id']}")
+        for one in self.ask("/variables/filter"):
+            self.http.delete(f"/variables/{one['id']}")
