@@ -34,7 +34,10 @@ def whole_process(*, turns: int) -> None:
     """`breach assess FACTS --json` against `python -c pass`, in turn, so that both meet the same machine."""
     with tempfile.TemporaryDirectory() as home:
         environ = {
-            **os.environ, "BREACH_HOME": home, "PYTHONPYCACHEPREFIX": f"{home}/bytecode", "PYTHONDONTWRITEBYTECODE": "",
+            **os.environ,
+            "BREACH_HOME": home,
+            "PYTHONPYCACHEPREFIX": f"{home}/bytecode",
+            "PYTHONDONTWRITEBYTECODE": "",
         }
         ours = [sys.executable, "-m", "incident_flows.cli.main", "assess", str(SAMPLE), "--json"]
         bare = [sys.executable, "-I", "-S", "-c", "pass"]
@@ -44,7 +47,10 @@ def whole_process(*, turns: int) -> None:
         for _ in range(turns):
             mine.append(_seconds(ours, environ))
             theirs.append(_seconds(bare, environ))
-    print(f"assess: first start, compiling the lawbook: {first:.2f} s; slowest of {turns} later ones: {max(mine):.3f} s")
+    print(
+        f"assess: first start, compiling the lawbook: {first:.2f} s; slowest of {turns} later "
+        f"ones: {max(mine):.3f} s"
+    )
     _line("assess", median(mine), median(theirs), "s-per-process")
 
 

@@ -1,4 +1,4 @@
-"""Verbs on the lawbook: what is covered, one duty in full, health of the files, what changed, answering anew."""
+"""Verbs on the lawbook: what it covers, one duty whole, health of the files, what changed, answering anew."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def check(json: Json = False) -> None:
         render.say(f"  … and {len(warnings) - SHOWN_WARNINGS} more warnings (--json)")
     sure = ", ".join(f"{count} {level}" for level, count in found["confidence"].items())
     render.say(
-        f"lawbook {book.version}: {found['regimes']} regimes, {found['duties']} duties in {found['versions']} versions "
+        f"lawbook {book.version}: {found['regimes']} regimes, {found['duties']} duties in "
+        f"{found['versions']} versions "
         f"(confidence: {sure}), {found['authorities']} authorities; {len(warnings)} warnings, no fault"
     )
 
@@ -146,7 +147,9 @@ def diff(
     incidents = {ref for one in found for ref in one["incidents"]}
     render.say(f"{len(found)} changes; {len(incidents)} open incidents have a clock under one of them")
     if incidents:
-        render.say("An incident is judged by the law of the day it became known; after a change of the files,")
+        render.say(
+            "An incident is judged by the law of the day it became known; after a change of the files,"
+        )
         render.say("`breach law reassess` answers every open incident anew and says what moved.")
 
 

@@ -15,7 +15,8 @@ from incident_flows.core.situation import Situation
 from incident_flows.core.truth import YES, Outcome, Truth, unknown
 
 UNSTATED = (
-    "organisation.statuses is not recorded: a public body, church or other body of special status may answer to "
+    "organisation.statuses is not recorded: a public body, church or other body of "
+    "special status may answer to "
     "another authority"
 )
 PEOPLE_NAMES = {
@@ -80,8 +81,14 @@ def _others(to: To, regime: Regime, lawbook: Lawbook, situation: Situation) -> l
         partners = situation.facts.organisation.controllers
         if partners:
             return [
-                Addressee("controller", partner.id, partner.name, zone, f"controller-{partner.id}",
-                          because=(f"it works for {partner.name}",))
+                Addressee(
+                    "controller",
+                    partner.id,
+                    partner.name,
+                    zone,
+                    f"controller-{partner.id}",
+                    because=(f"it works for {partner.name}",),
+                )
                 for partner in partners
             ]
     name = to.name or PEOPLE_NAMES.get(to.kind, to.id or to.kind)
@@ -90,8 +97,13 @@ def _others(to: To, regime: Regime, lawbook: Lawbook, situation: Situation) -> l
 
 def _authority(authority: Authority, *because: str) -> Addressee:
     return Addressee(
-        "authority", authority.id, authority.name, authority.zone, authority.id,
-        calendar=authority.calendar or authority.region or authority.place, because=because,
+        "authority",
+        authority.id,
+        authority.name,
+        authority.zone,
+        authority.id,
+        calendar=authority.calendar or authority.region or authority.place,
+        because=because,
     )
 
 
@@ -112,24 +124,42 @@ def _by_scheme(scheme: Scheme, name: str, lawbook: Lawbook, situation: Situation
 
 
 def _open(
-    scheme: Scheme, lawbook: Lawbook, why: Outcome, *, place: str | None = None, candidates: tuple[Authority, ...] = ()
+    scheme: Scheme,
+    lawbook: Lawbook,
+    why: Outcome,
+    *,
+    place: str | None = None,
+    candidates: tuple[Authority, ...] = (),
 ) -> Addressee:
     zones = {one.zone for one in candidates}
-    called = scheme.undetermined if place is None else f"{scheme.undetermined} ({lawbook.places.get(place, place)})"
+    called = (
+        scheme.undetermined
+        if place is None
+        else f"{scheme.undetermined} ({lawbook.places.get(place, place)})"
+    )
     return Addressee(
-        "authority", None, called, zones.pop() if len(zones) == 1 else None,
+        "authority",
+        None,
+        called,
+        zones.pop() if len(zones) == 1 else None,
         f"{place.lower()}-undetermined" if place else "undetermined",
-        known=why, candidates=tuple(one.id for one in candidates),
+        known=why,
+        candidates=tuple(one.id for one in candidates),
     )
 
 
-def _along(route: SchemeRoute, scheme: Scheme, name: str, lawbook: Lawbook, situation: Situation) -> list[Addressee]:
+def _along(
+    route: SchemeRoute, scheme: Scheme, name: str, lawbook: Lawbook, situation: Situation
+) -> list[Addressee]:
     if route.by == "place":
-        return [_competent(route.place or scheme.area, scheme, name, lawbook, situation, "organisation.statuses")]
+        return [
+            _competent(route.place or scheme.area, scheme, name, lawbook, situation, "organisation.statuses")
+        ]
     if route.by == "residence":
         return _where_people_live(scheme, name, lawbook, situation)
     spots = [
-        spot for spot in situation.facts.organisation.establishments or ()
+        spot
+        for spot in situation.facts.organisation.establishments or ()
         if situation.inside(spot.place, scheme.area)
     ]
     path = "organisation.establishments"
@@ -137,9 +167,17 @@ def _along(route: SchemeRoute, scheme: Scheme, name: str, lawbook: Lawbook, situ
         main = [spot for spot in spots if spot.main]
         if len(main) != 1:
             authorities = [_competent(spot.place, scheme, name, lawbook, situation, path) for spot in spots]
-            ids = tuple(dict.fromkeys(id_ for one in authorities for id_ in ((one.id,) if one.id else one.candidates)))
-            return [_open(scheme, lawbook, unknown(f"{path}.main"),
-                          candidates=tuple(lawbook.authorities[id_] for id_ in ids))]
+            ids = tuple(
+                dict.fromkeys(id_ for one in authorities for id_ in ((one.id,) if one.id else one.candidates))
+            )
+            return [
+                _open(
+                    scheme,
+                    lawbook,
+                    unknown(f"{path}.main"),
+                    candidates=tuple(lawbook.authorities[id_] for id_ in ids),
+                )
+            ]
         spots = main
     found = [_competent(spot.place, scheme, name, lawbook, situation, path) for spot in spots]
     return list({one.key: one for one in found}.values())
@@ -186,7 +224,9 @@ def _competent(
     if not special and not perhaps and len(general) == 1 and not narrower_only(general, narrower):
         return _authority(general[0])
     candidates = {one.id: one for one in (*special, *perhaps, *(general or [one for _, one in narrower]))}
-    return _open(scheme, lawbook, unknown(*(missing or [path])), place=place, candidates=tuple(candidates.values()))
+    return _open(
+        scheme, lawbook, unknown(*(missing or [path])), place=place, candidates=tuple(candidates.values())
+    )
 
 
 def narrower_only(general: list[Authority], narrower: list[tuple[int, Authority]]) -> bool:

@@ -12,12 +12,12 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
+from incident_flows.core.clocks import OpenDaysOf
 from incident_flows.core.coverage import Gap, not_covered
 from incident_flows.core.facts import Facts, Promise
 from incident_flows.core.instants import show_local, show_utc
 from incident_flows.core.law import Clock, Duty, Lawbook, Period, Regime, Source, Start, To, Version
 from incident_flows.core.obligations import Judge, Obligation
-from incident_flows.core.clocks import OpenDaysOf
 from incident_flows.core.risk import Risk, RiskPolicy, assess_risk
 from incident_flows.core.situation import Situation
 from incident_flows.core.truth import Truth
@@ -102,8 +102,17 @@ def law_date(facts: Facts) -> tuple[date, str] | None:
     is not recorded, the next nearest moment at which somebody knew.
     """
     moments = facts.moments.known()
-    for name in ("aware_at", "detected_at", "determined_at", "suspected_at", "classified_at", "assessed_at",
-                 "controller_told_at", "occurred_until", "occurred_from"):
+    for name in (
+        "aware_at",
+        "detected_at",
+        "determined_at",
+        "suspected_at",
+        "classified_at",
+        "assessed_at",
+        "controller_told_at",
+        "occurred_until",
+        "occurred_from",
+    ):
         if name in moments:
             return moments[name].date(), f"the date of {name}, {moments[name].isoformat()}"
     first = min(moments.items(), key=lambda item: item[1], default=None)
@@ -145,9 +154,16 @@ def assess(
     obligations, outside = judge.obligations()
     promised, _ = judge.obligations(promise_regimes(facts))
     return Assessment(
-        facts=facts, lawbook=lawbook, as_of=day, as_of_because=because, risk=risk,
-        obligations=tuple(obligations), promises=tuple(promised), outside=tuple(outside),
-        versions=versions or {}, gaps=tuple(not_covered(situation, lawbook)),
+        facts=facts,
+        lawbook=lawbook,
+        as_of=day,
+        as_of_because=because,
+        risk=risk,
+        obligations=tuple(obligations),
+        promises=tuple(promised),
+        outside=tuple(outside),
+        versions=versions or {},
+        gaps=tuple(not_covered(situation, lawbook)),
     )
 
 
@@ -171,18 +187,29 @@ def _promise_regime(promise: Promise, facts: Facts) -> Regime:
         clock=(Clock(starts=Start(moment=promise.starts), period=period),),
         standard=promise.text,
         source=Source(
-            cite=promise.source, basis="read", confidence="medium",
+            cite=promise.source,
+            basis="read",
+            confidence="medium",
             read_on=date.fromisoformat(organisation.read_on) if organisation.read_on else date.min,
         ),
     )
     duty = Duty(
-        title=promise.text, by=("controller", "joint-controller", "processor"),
-        to=To(kind=kind, id=None if kind in ("people", "controller") else promise.to, name=None if kind == "people" else promise.to),
+        title=promise.text,
+        by=("controller", "joint-controller", "processor"),
+        to=To(
+            kind=kind,
+            id=None if kind in ("people", "controller") else promise.to,
+            name=None if kind == "people" else promise.to,
+        ),
         history=(version,),
     )
     return Regime(
-        id=f"promise-{promise.kind}-{organisation.id}", title=f"{promise.kind} of {name}", place="EU", kind=promise.kind,
-        applies={"always": True}, duties={promise.id: duty},
+        id=f"promise-{promise.kind}-{organisation.id}",
+        title=f"{promise.kind} of {name}",
+        place="EU",
+        kind=promise.kind,
+        applies={"always": True},
+        duties={promise.id: duty},
     )
 
 
@@ -197,7 +224,10 @@ def obligation_json(one: Obligation) -> dict[str, Any]:
 
     clock: dict[str, Any] | None = None
     if running.starts:
-        clock = {"starts": running.starts, "started_at": show_utc(running.started_at) if running.started_at else None}
+        clock = {
+            "starts": running.starts,
+            "started_at": show_utc(running.started_at) if running.started_at else None,
+        }
         if running.waits_for:
             clock["waits_for"] = running.waits_for
         if running.provisional:
@@ -211,7 +241,9 @@ def obligation_json(one: Obligation) -> dict[str, Any]:
         "status": one.status,
         "reach": one.reach.value,
         "addressee": {
-            "kind": one.addressee.kind, "id": one.addressee.id, "name": one.addressee.name,
+            "kind": one.addressee.kind,
+            "id": one.addressee.id,
+            "name": one.addressee.name,
             **({"candidates": list(one.addressee.candidates)} if one.addressee.candidates else {}),
         },
         "clock": clock,
@@ -220,7 +252,9 @@ def obligation_json(one: Obligation) -> dict[str, Any]:
         "due_on": deadline.due_on.isoformat() if deadline and deadline.due_on else None,
         "provisional_due_at": _utc(running.provisional_due_at),
         "target_at": _utc(running.target_at),
-        "counting": None if deadline is None else {
+        "counting": None
+        if deadline is None
+        else {
             "rule": deadline.rule,
             "strict": _utc(deadline.strict),
             "rounded": _utc(deadline.rounded),

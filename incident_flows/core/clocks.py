@@ -23,7 +23,16 @@ OpenDaysOf = Callable[[str], OpenDays]
 
 # Moments that show somebody knew, in the order in which they usually come: where a start of this family is
 # missing, the earliest of them that is known gives the provisional end (never the deadline).
-KNOWING = ("suspected_at", "detected_at", "should_have_known_at", "aware_at", "determined_at", "assessed_at", "classified_at", "material_at")
+KNOWING = (
+    "suspected_at",
+    "detected_at",
+    "should_have_known_at",
+    "aware_at",
+    "determined_at",
+    "assessed_at",
+    "classified_at",
+    "material_at",
+)
 # Starts that nothing else can stand in for: they have happened or they have not.
 OUTSIDE = ("fix_available_at", "ransom_paid_at", "order_received_at", "hold_ended_at")
 
@@ -80,8 +89,8 @@ class Counter:
             version: The duty as it applies.
             regime: Where it stands.
             addressee: Whose zone and open days count.
-            earlier: For `submitted` starts: when the notice under that duty was submitted (None: not yet), and by
-                when it is due (None: unknown).
+            earlier: For `submitted` starts: when the notice under that duty was submitted (None: not yet),
+                and by when it is due (None: unknown).
         """
         running = [
             self._one(clock, regime=regime, addressee=addressee, earlier=earlier)
@@ -126,7 +135,9 @@ class Counter:
         if clock.guidance:
             notes.append(f"{clock.period} is the regulator's expectation, not the statute")
             if start_at is None:
-                notes.append(f"provisional: {name} is not recorded, so the target is counted from what is known")
+                notes.append(
+                    f"provisional: {name} is not recorded, so the target is counted from what is known"
+                )
             return replace(base, target_at=end.due_at, provisional=start_at is None, notes=tuple(notes))
         if start_at is None:
             return replace(base, provisional_due_at=end.due_at)
@@ -170,7 +181,9 @@ class Counter:
             return None, earlier("people")[1] or self._earliest_known(), notes
         return None, self._earliest_known(), notes
 
-    def _end(self, clock: Clock, start_at: datetime, zone: str, addressee: Addressee, regime: Regime) -> Deadline:
+    def _end(
+        self, clock: Clock, start_at: datetime, zone: str, addressee: Addressee, regime: Regime
+    ) -> Deadline:
         assert clock.period is not None
         code = clock.calendar
         if code == "addressee":
@@ -208,21 +221,34 @@ class Counter:
             return running
         if hold.until is None:
             return replace(
-                running, deadline=None, waits_for="hold_ended_at",
+                running,
+                deadline=None,
+                waits_for="hold_ended_at",
                 provisional_due_at=running.due_at or running.provisional_due_at,
-                notes=(*running.notes, f"delayed at the request of {hold.by} since {hold.since.isoformat()}: {rule.text}"),
+                notes=(
+                    *running.notes,
+                    f"delayed at the request of {hold.by} since {hold.since.isoformat()}: {rule.text}",
+                ),
             )
         if running.deadline is None:
             return running
         end = running.deadline.due_at
         if rule.restarts is not None:
             zone = ZoneInfo(regime.zone or "UTC")
-            fresh = deadline_for(rule.restarts, start_at=hold.until, zone=zone, open_days=self.open_days(regime.place))
+            fresh = deadline_for(
+                rule.restarts, start_at=hold.until, zone=zone, open_days=self.open_days(regime.place)
+            )
             if fresh.due_at > end:
-                return replace(running, deadline=fresh, notes=(*running.notes, f"restarted when the hold ended: {rule.text}"))
+                return replace(
+                    running,
+                    deadline=fresh,
+                    notes=(*running.notes, f"restarted when the hold ended: {rule.text}"),
+                )
         elif hold.until > end:
             late = replace(running.deadline, due_at=hold.until, strict=hold.until, due_on=None)
-            return replace(running, deadline=late, notes=(*running.notes, f"due as soon as the hold ended: {rule.text}"))
+            return replace(
+                running, deadline=late, notes=(*running.notes, f"due as soon as the hold ended: {rule.text}")
+            )
         return running
 
     def _hold_on(self, regime: Regime) -> Hold | None:

@@ -106,7 +106,8 @@ def evaluate(condition: Condition, situation: Situation) -> Outcome:
 def describe(condition: Condition) -> str:
     """Return the condition in plain words, for `--explain` and `breach law show`.
 
-    >>> describe(parse_condition({"any": [{"established": "ES"}, {"residents": {"gte": 500}}]}, place="US-CA"))
+    >>> raw = {"any": [{"established": "ES"}, {"residents": {"gte": 500}}]}
+    >>> describe(parse_condition(raw, place="US-CA"))
     'it is established in ES or at least 500 people live in US-CA'
     """
     if isinstance(condition, Is):
@@ -161,7 +162,11 @@ def _says(test: Is) -> str:
         counts = {key: value for key, value in argument.items() if key != "place"}
         return f"{_plain(counts)} people live in {argument.get('place', test.place)}"
     if test.test == "data":
-        parts = {"any": "the data include {}", "all": "the data include all of {}", "only": "the data are only {}"}
+        parts = {
+            "any": "the data include {}",
+            "all": "the data include all of {}",
+            "only": "the data are only {}",
+        }
         shown = {key: (" and " if key == "all" else " or ").join(words) for key, words in argument.items()}
         return " and ".join(parts[key].format(words) for key, words in shown.items())
     if test.test == "elements":
@@ -177,7 +182,13 @@ def _says(test: Is) -> str:
         )
     if test.test == "protected":
         keyed = {"encrypted", "pseudonymised"} & set(argument["by"])
-        key = "" if not keyed else ", whatever became of the key" if argument["even_with_key"] else ", and the key is safe"
+        key = (
+            ""
+            if not keyed
+            else ", whatever became of the key"
+            if argument["even_with_key"]
+            else ", and the key is safe"
+        )
         return _WORDS["protected"].format(_plain(argument["by"]) + key)
     if isinstance(argument, bool):
         return ("" if argument else "it is known that not: ") + _WORDS[test.test]
@@ -186,7 +197,9 @@ def _says(test: Is) -> str:
 
 def _plain(argument: Any) -> str:
     if isinstance(argument, Mapping):
-        return " and ".join(f"{SIGNS.get(key, key.replace('_', ' '))} {value}" for key, value in argument.items())
+        return " and ".join(
+            f"{SIGNS.get(key, key.replace('_', ' '))} {value}" for key, value in argument.items()
+        )
     if isinstance(argument, tuple):
         return " or ".join(str(item) for item in argument)
     return str(argument)
@@ -257,7 +270,9 @@ def _dates(name: str, raw: Any) -> dict[str, Any]:
 
 def _protected(name: str, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, Mapping) or set(raw) - {"by", "even_with_key"} or "by" not in raw:
-        raise ConditionError(f"{name}: write {{by: [encrypted]}}, and even_with_key: true where a lost key is no matter")
+        raise ConditionError(
+            f"{name}: write {{by: [encrypted]}}, and even_with_key: true where a lost key is no matter"
+        )
     return {"by": _words(name, raw["by"]), "even_with_key": bool(raw.get("even_with_key", False))}
 
 
@@ -337,7 +352,9 @@ def _hours_unavailable(s: Situation, argument: Mapping[str, Any], _: str) -> Out
     if hours is None:
         return unknown("data.unavailable_hours")
     return all_of(
-        decided(COMPARE[sign](hours, limit), f"data were unavailable for {hours:g} hours ({SIGNS[sign]} {limit})")
+        decided(
+            COMPARE[sign](hours, limit), f"data were unavailable for {hours:g} hours ({SIGNS[sign]} {limit})"
+        )
         for sign, limit in argument.items()
     )
 
@@ -351,10 +368,18 @@ def _data(s: Situation, argument: Mapping[str, tuple[str, ...]], _: str) -> Outc
         answers.append(_some_of(kinds, argument["any"], "data.kinds"))
     if "all" in argument:
         lacking = [word for word in argument["all"] if word not in kinds]
-        answers.append(no(f"data.kinds: no {', '.join(lacking)}") if lacking else yes(f"data.kinds: {', '.join(argument['all'])}"))
+        answers.append(
+            no(f"data.kinds: no {', '.join(lacking)}")
+            if lacking
+            else yes(f"data.kinds: {', '.join(argument['all'])}")
+        )
     if "only" in argument:
         others = [word for word in kinds if word not in argument["only"]]
-        answers.append(no(f"data.kinds: also {', '.join(others)}") if others else yes(f"data.kinds: only {', '.join(kinds)}"))
+        answers.append(
+            no(f"data.kinds: also {', '.join(others)}")
+            if others
+            else yes(f"data.kinds: only {', '.join(kinds)}")
+        )
     return all_of(answers)
 
 
@@ -381,7 +406,9 @@ def _protected_by(s: Situation, argument: Mapping[str, Any], _: str) -> Outcome:
         return yes(f"data.protection is {protection}")
     if key_exposed is None:
         return unknown("data.key_exposed")
-    return decided(not key_exposed, f"data.protection is {protection}, key {'exposed' if key_exposed else 'safe'}")
+    return decided(
+        not key_exposed, f"data.protection is {protection}, key {'exposed' if key_exposed else 'safe'}"
+    )
 
 
 def _risk(s: Situation, argument: Any, _: str) -> Outcome:
@@ -428,7 +455,9 @@ def _moment(s: Situation, argument: Mapping[str, Any], _: str) -> Outcome:
         return yes(f"{path} is {value.isoformat()}")
     on = value.date()
     return all_of(
-        decided(on < limit if key == "before" else on >= limit, f"{path} is {value.isoformat()} ({key} {limit})")
+        decided(
+            on < limit if key == "before" else on >= limit, f"{path} is {value.isoformat()} ({key} {limit})"
+        )
         for key, limit in test.items()
     )
 

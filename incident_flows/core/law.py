@@ -25,7 +25,9 @@ Unit = Literal["minutes", "hours", "calendar-days", "business-days", "weeks", "m
 AddresseeKind = Literal["authority", "people", "controller", "record", "other"]
 
 MOMENTS = frozenset(
-    name for name in Moments.model_fields if name not in ("authority_told_at", "submitted_at", "submitted_complete")
+    name
+    for name in Moments.model_fields
+    if name not in ("authority_told_at", "submitted_at", "submitted_complete")
 )
 _PERIOD = re.compile(r"(\d+) (minutes?|hours?|calendar-days?|business-days?|weeks?|months?|years?)")
 
@@ -55,7 +57,9 @@ class Period(Law):
             return cls(**text)
         match = _PERIOD.fullmatch(str(text))
         if match is None:
-            raise ValueError(f"{text!r} is no period; write 72 hours, 30 calendar-days, 3 business-days, 1 months")
+            raise ValueError(
+                f"{text!r} is no period; write 72 hours, 30 calendar-days, 3 business-days, 1 months"
+            )
         unit = match[2] if match[2].endswith("s") else match[2] + "s"
         return cls(value=int(match[1]), unit=unit)
 
@@ -122,7 +126,9 @@ class Clock(Law):
     """
 
     starts: Start
-    period: Annotated[Period | None, BeforeValidator(lambda raw: raw if raw is None else Period.parse(raw))] = None
+    period: Annotated[
+        Period | None, BeforeValidator(lambda raw: raw if raw is None else Period.parse(raw))
+    ] = None
     counting: Literal["plain", "eu-1182", "event-day-counts", "sec-8k"] = "plain"
     roll: bool = False
     relief: Any = None
@@ -151,8 +157,8 @@ class Exception_(Law):
         if_: The condition.
         because: The clause in plain words.
         cite: Where it stands, if elsewhere than the duty.
-        burden: `facts`: an unknown condition leaves the duty undetermined. `shown`: the law wants the exception
-            shown (documented, found by a named person); until then the duty stands.
+        burden: `facts`: an unknown condition leaves the duty undetermined. `shown`: the law wants the
+            exception shown (documented, found by a named person); until then the duty stands.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -205,15 +211,20 @@ class HoldRule(Law):
     Attributes:
         text: The rule in words.
         suspends: The notice may wait while the hold lasts.
-        restarts: Once the hold ends, at least this much time is left; None: the old end, or at once if it passed.
+        restarts: Once the hold ends, at least this much time is left; None: the old end, or at once if that
+            has passed.
         in_writing: Only a written request counts for longer than `oral_limit`.
     """
 
     text: str
     suspends: bool = True
-    restarts: Annotated[Period | None, BeforeValidator(lambda raw: raw if raw is None else Period.parse(raw))] = None
+    restarts: Annotated[
+        Period | None, BeforeValidator(lambda raw: raw if raw is None else Period.parse(raw))
+    ] = None
     in_writing: bool = False
-    oral_limit: Annotated[Period | None, BeforeValidator(lambda raw: raw if raw is None else Period.parse(raw))] = None
+    oral_limit: Annotated[
+        Period | None, BeforeValidator(lambda raw: raw if raw is None else Period.parse(raw))
+    ] = None
 
 
 def _clocks(raw: Any) -> Any:
@@ -234,7 +245,7 @@ class Version(Law):
     standard: str
     follows: str | None = None  # a later stage of another duty: owed only where that one is
     follows_if_incomplete: bool = False  # … and only while its first notice left something open
-    # Dormant until it is recorded: a moment, such as order_received_at, or a person's finding, `findings.WORD`.
+    # Dormant until recorded: a moment, such as order_received_at, or a person's finding, `findings.WORD`.
     arises_on: str | None = None
     order: Order = Order()
     content: tuple[str, ...] = ()
@@ -415,7 +426,8 @@ class Scheme(Law):
     def ways(self) -> tuple[tuple[SchemeRoute, Condition | None], ...]:
         """The routes with their conditions, parsed once."""
         return tuple(
-            (route, None if route.when is None else parse_condition(route.when, place=self.area)) for route in self.routes
+            (route, None if route.when is None else parse_condition(route.when, place=self.area))
+            for route in self.routes
         )
 
 

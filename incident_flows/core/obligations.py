@@ -26,8 +26,10 @@ _STATUS: dict[Truth, Status] = {Truth.YES: "owed", Truth.NO: "not-owed", Truth.U
 
 
 WHOSE_ORDER = (
-    "moments.order_received_at does not say whose order it was: if it was another authority's, decide that this is not owed"
+    "moments.order_received_at does not say whose order it was: if it was another authority's, decide that "
+    "this is not owed"
 )
+_NOT_RUNNING = Running()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Obligation:
     status: Status
     reach: Truth
     addressee: Addressee
-    running: Running = Running()
+    running: Running = _NOT_RUNNING
     because: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -123,7 +125,11 @@ class Judge:
                 version = duty.version_on(self.situation.as_of, proposals=self.proposals)
                 if version is None:
                     continue
-                if version.follows and version.follows not in done and any(k == version.follows for k, _ in waiting):
+                if (
+                    version.follows
+                    and version.follows not in done
+                    and any(k == version.follows for k, _ in waiting)
+                ):
                     later.append((key, duty))
                     continue
                 done[key] = self._duty(regime, key, duty, version, reach, done)
@@ -133,7 +139,13 @@ class Judge:
         return [obligation for rows in done.values() for obligation in rows]
 
     def _duty(
-        self, regime: Regime, key: str, duty: Duty, version: Version, reach: Outcome, done: dict[str, list[Obligation]]
+        self,
+        regime: Regime,
+        key: str,
+        duty: Duty,
+        version: Version,
+        reach: Outcome,
+        done: dict[str, list[Obligation]],
     ) -> list[Obligation]:
         judged = self._judge(regime, duty, version, reach)
         if judged.outcome.truth is Truth.NO and reach.truth is Truth.UNKNOWN:
@@ -141,12 +153,18 @@ class Judge:
         duty_id = f"{regime.id}/{key}"
         parents = done.get(version.follows, []) if version.follows else None
         if parents is not None:
-            stages = [self._stage(regime, duty_id, duty, version, parent, judged, reach) for parent in parents]
+            stages = [
+                self._stage(regime, duty_id, duty, version, parent, judged, reach) for parent in parents
+            ]
             return [stage for stage in stages if stage is not None]
         if judged.outcome.truth is Truth.NO and duty.to.kind == "authority" and duty.to.scheme:
-            addressees = self._named(addressees_for(duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation))
+            addressees = self._named(
+                addressees_for(duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation)
+            )
         else:
-            addressees = addressees_for(duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation)
+            addressees = addressees_for(
+                duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation
+            )
         return [
             self._obligation(regime, duty_id, duty, version, addressee, judged, reach, done)
             for addressee in addressees
@@ -161,15 +179,21 @@ class Judge:
         trace: list[str] = []
         role = self.situation.facts.role
         by = (
-            unknown("role") if role is None
-            else yes(f"role is {role}") if role in duty.by
+            unknown("role")
+            if role is None
+            else yes(f"role is {role}")
+            if role in duty.by
             else no(f"this is a duty of the {' or '.join(duty.by)}; the role here is {role}")
         )
         if version.status == "no-duty":
             by, outcome = YES, no(version.standard)
             return Judged(outcome, (f"{regime.title}: {version.standard}",))
         if version.arises_on and not self._arisen(version.arises_on):
-            what = version.arises_on if version.arises_on.startswith("findings.") else f"moments.{version.arises_on}"
+            what = (
+                version.arises_on
+                if version.arises_on.startswith("findings.")
+                else f"moments.{version.arises_on}"
+            )
             return Judged(no(f"arises only once {what} is recorded, and it is not"), ())
         parts = [reach, by]
         if by.truth is Truth.NO and not self.explain:
@@ -182,7 +206,9 @@ class Judge:
         for exception in version.unless:
             answer = evaluate(regime.condition(exception.if_), self.situation)
             if answer.truth is Truth.YES:
-                lifted.append(no(f"{exception.because}{f' ({exception.cite})' if exception.cite else ''}", *answer.used))
+                lifted.append(
+                    no(f"{exception.because}{f' ({exception.cite})' if exception.cite else ''}", *answer.used)
+                )
             elif answer.truth is Truth.UNKNOWN and exception.burden == "facts":
                 lifted.append(unknown(*answer.missing, used=answer.used))
             elif answer.truth is Truth.UNKNOWN:
@@ -190,15 +216,21 @@ class Judge:
             else:
                 lifted.append(yes(*answer.used))
             if self.explain:
-                trace.append(f"unless {describe(regime.condition(exception.if_))}: {answer.truth.value}{_reasons(answer)}")
+                trace.append(
+                    f"unless {describe(regime.condition(exception.if_))}: "
+                    f"{answer.truth.value}{_reasons(answer)}"
+                )
         outcome = all_of((*parts, *lifted))
         if self.explain:
             first = [
-                f"{regime.title} reaches this breach if {describe(regime.reach)}: {reach.truth.value}{_reasons(reach)}",
+                f"{regime.title} reaches this breach if {describe(regime.reach)}: "
+                f"{reach.truth.value}{_reasons(reach)}",
                 f"duty of {' or '.join(duty.by)}: {by.truth.value}{_reasons(by)}",
             ]
             if version.when is not None:
-                first.append(f"when {describe(regime.condition(version.when))}: {when.truth.value}{_reasons(when)}")
+                first.append(
+                    f"when {describe(regime.condition(version.when))}: {when.truth.value}{_reasons(when)}"
+                )
             trace = [*first, *trace, f"{version.source.cite}: {version.standard}"]
         return Judged(outcome, tuple(trace))
 
@@ -209,15 +241,24 @@ class Judge:
         return on in self.situation.moments
 
     def _obligation(
-        self, regime: Regime, duty_id: str, duty: Duty, version: Version, addressee: Addressee,
-        judged: Judged, reach: Outcome, done: dict[str, list[Obligation]],
+        self,
+        regime: Regime,
+        duty_id: str,
+        duty: Duty,
+        version: Version,
+        addressee: Addressee,
+        judged: Judged,
+        reach: Outcome,
+        done: dict[str, list[Obligation]],
     ) -> Obligation:
         outcome = all_of((judged.outcome, addressee.known))
         id_ = f"{duty_id}@{addressee.key}"
         running = Running()
         if outcome.truth is not Truth.NO:
             running = self.counter.run(
-                version, regime=regime, addressee=addressee,
+                version,
+                regime=regime,
+                addressee=addressee,
                 earlier=lambda name: self._earlier(name, regime, addressee, done),
             )
         because = [*outcome.used, *addressee.because, *running.notes]
@@ -226,19 +267,36 @@ class Judge:
         if outcome.truth is Truth.NO and version.voluntary:
             because.append(version.voluntary)
         return Obligation(
-            id=id_, duty=duty_id, title=duty.title, regime=regime, version=version,
-            status=_STATUS[outcome.truth], reach=reach.truth, addressee=addressee, running=running,
-            because=tuple(dict.fromkeys(because)), missing=outcome.missing, trace=judged.trace,
+            id=id_,
+            duty=duty_id,
+            title=duty.title,
+            regime=regime,
+            version=version,
+            status=_STATUS[outcome.truth],
+            reach=reach.truth,
+            addressee=addressee,
+            running=running,
+            because=tuple(dict.fromkeys(because)),
+            missing=outcome.missing,
+            trace=judged.trace,
         )
 
     def _stage(
-        self, regime: Regime, duty_id: str, duty: Duty, version: Version, parent: Obligation,
-        judged: Judged, reach: Outcome,
+        self,
+        regime: Regime,
+        duty_id: str,
+        duty: Duty,
+        version: Version,
+        parent: Obligation,
+        judged: Judged,
+        reach: Outcome,
     ) -> Obligation | None:
         """Return a later stage of `parent`, for the same addressee."""
         follows = (
-            no(f"follows {parent.id}, which is not owed") if parent.status == "not-owed"
-            else unknown(*parent.missing) if parent.status == "undetermined"
+            no(f"follows {parent.id}, which is not owed")
+            if parent.status == "not-owed"
+            else unknown(*parent.missing)
+            if parent.status == "undetermined"
             else yes(f"follows {parent.id}")
         )
         if version.follows_if_incomplete and follows.truth is not Truth.NO:
@@ -246,7 +304,9 @@ class Judge:
             if complete is None and self._submitted(parent):
                 follows = unknown("moments.submitted_complete")
             elif complete is None:
-                follows = no(f"nothing has been submitted under {parent.id} that could have left something open")
+                follows = no(
+                    f"nothing has been submitted under {parent.id} that could have left something open"
+                )
             elif complete:
                 follows = no(f"what was submitted under {parent.id} left nothing open")
         outcome = all_of((judged.outcome, follows))
@@ -255,7 +315,9 @@ class Judge:
         same = replace(judged, outcome=outcome)
         addressee = parent.addressee
         if duty.to.kind != addressee.kind or (duty.to.id and duty.to.id != addressee.id):
-            [addressee, *_] = addressees_for(duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation)
+            [addressee, *_] = addressees_for(
+                duty.to, regime=regime, lawbook=self.lawbook, situation=self.situation
+            )
         return self._obligation(
             regime, duty_id, duty, version, addressee, same, reach, {parent.duty.partition("/")[2]: [parent]}
         )
@@ -304,10 +366,14 @@ class Judge:
                 first.setdefault(one.id, []).extend(
                     other.id for other in by_duty.get(duty_id, ()) if other.status != "not-owed"
                 )
-            bounds = [other for duty_id in (*order.before, *order.not_after) for other in by_duty.get(duty_id, ())]
+            bounds = [
+                other for duty_id in (*order.before, *order.not_after) for other in by_duty.get(duty_id, ())
+            ]
             brought[one.id] = self._no_later(one, bounds)
         return [
-            replace(brought.get(one.id, one), after=tuple(first[one.id])) if one.id in first else brought.get(one.id, one)
+            replace(brought.get(one.id, one), after=tuple(first[one.id]))
+            if one.id in first
+            else brought.get(one.id, one)
             for one in found
         ]
 
@@ -335,7 +401,11 @@ class Judge:
             return one
         note = f"no later than {id_}"
         running = replace(
-            running, deadline=deadline, waits_for=None, provisional_due_at=None, target_at=None,
+            running,
+            deadline=deadline,
+            waits_for=None,
+            provisional_due_at=None,
+            target_at=None,
             notes=(*running.notes, note),
         )
         return replace(one, running=running, because=(*one.because, note))

@@ -1,8 +1,8 @@
 """Which regimes can have anything to say about a situation, found by place without asking each of them. Pure.
 
 Most regimes reach a breach only if the organisation is established, or people live, in one area. An index of
-those areas names the few that are worth asking; every other one would answer *no*, and is not asked. The index
-decides nothing: it leaves a regime out only where its own condition could not but be *no*.
+those areas names the few that are worth asking; every other one would answer *no*, and is not asked. The
+index decides nothing: it leaves a regime out only where its own condition could not but be *no*.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class ReachIndex:
         groups: Place groups by name.
     """
 
-    def __init__(self, reaches: Iterable[tuple[str, Condition]], groups: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self, reaches: Iterable[tuple[str, Condition]], groups: Mapping[str, frozenset[str]]
+    ) -> None:
         self._groups = groups
         self._always: set[str] = set()
         self._tied: dict[Tie, set[str]] = {}
@@ -77,7 +79,7 @@ class ReachIndex:
             found |= self._anybody[ESTABLISHED]
         for spot in spots or ():
             found |= self.near(ESTABLISHED, spot.place)
-        least, most = situation.total
+        _, most = situation.total
         by_place = situation.facts.people.by_place or {}
         if most is None or most > sum(by_place.values()):
             found |= self._anybody[PEOPLE]

@@ -113,12 +113,20 @@ class Situation:
     def _people_in(self, area: str) -> Outcome:
         least, most = self.people_count(area)
         if least > 0:
-            return yes(f"{least} or more of the people live in {area}" if most != least else
-                       f"{least} of the people live in {area}")
+            return yes(
+                f"{least} or more of the people live in {area}"
+                if most != least
+                else f"{least} of the people live in {area}"
+            )
         if most == 0:
             return no(f"none of the people live in {area}")
-        return unknown("people.by_place" if self.facts.people.by_place is None or self.placed_wider(area)
-                       else "people.total" if self.facts.people.total is None else "people.by_place")
+        return unknown(
+            "people.by_place"
+            if self.facts.people.by_place is None or self.placed_wider(area)
+            else "people.total"
+            if self.facts.people.total is None
+            else "people.by_place"
+        )
 
     def placed_wider(self, area: str) -> bool:
         """Return whether people are counted in a wider place that may lie partly in `area`."""

@@ -1,4 +1,4 @@
-"""Do the law, authority and policy files fit each other? One line for every reference, place or word that leads nowhere.
+"""Do the files fit each other? One line for every reference, place or word that leads nowhere.
 
 Works on the files as read, not as validated, so that one file's typo hides nothing in the others. What a
 file that could not be used might have defined is not held against the files that refer to it.
@@ -33,8 +33,13 @@ def _literals(model: type[BaseModel], name: str) -> frozenset[str]:
 
 # Tests whose words stand in a list of the lawbook, and tests whose words are fixed by the facts file.
 VOCABULARY = {
-    "status": "statuses", "sector": "sectors", "data": "data_kinds", "elements": "data_kinds",
-    "finding": "findings", "groups": "groups", "measures": "measures",
+    "status": "statuses",
+    "sector": "sectors",
+    "data": "data_kinds",
+    "elements": "data_kinds",
+    "finding": "findings",
+    "groups": "groups",
+    "measures": "measures",
 }
 FIXED = {
     "role": _literals(fact_shapes.Facts, "role"),
@@ -113,7 +118,10 @@ def _law_file(document: Document, known: Known) -> Iterator[str]:
     data = document.data
     place = data.get("place")
     if isinstance(place, str) and place not in known.areas:
-        yield f"{document.where(('place',))}: place {place!r} is neither a place nor a group{_near(place, known.areas)}"
+        yield (
+            f"{document.where(('place',))}: place {place!r} is neither a place nor a "
+            f"group{_near(place, known.areas)}"
+        )
     yield from _zone(document, data.get("zone"), ("zone",))
     yield from _condition(document, data.get("applies"), ("applies",), place, known)
     regime = str(data.get("id") or document.name.removesuffix(".yaml"))
@@ -124,7 +132,9 @@ def _law_file(document: Document, known: Known) -> Iterator[str]:
             yield from _addressee(document, duty.get("to"), (*at, "to"), known)
             for number, version in enumerate(_list(duty.get("history"))):
                 if isinstance(version, Mapping):
-                    yield from _version(document, version, (*at, "history", number), regime, place, duties, known)
+                    yield from _version(
+                        document, version, (*at, "history", number), regime, place, duties, known
+                    )
             yield from _history(document, _list(duty.get("history")), at)
 
 
@@ -133,13 +143,22 @@ def _addressee(document: Document, to: Any, at: Path, known: Known) -> Iterator[
         return
     id_, scheme = to.get("id"), to.get("scheme")
     if isinstance(id_, str) and not known.one_of(known.authorities, id_):
-        yield f"{document.where(at)}: authority {id_!r} stands in no file of authorities/{_near(id_, known.authorities)}"
+        yield (
+            f"{document.where(at)}: authority {id_!r} stands in no file of "
+            f"authorities/{_near(id_, known.authorities)}"
+        )
     if isinstance(scheme, str) and not known.one_of(known.schemes, scheme):
         yield f"{document.where(at)}: scheme {scheme!r} is not in schemes.yaml{_near(scheme, known.schemes)}"
 
 
 def _version(
-    document: Document, version: Mapping[str, Any], at: Path, regime: str, place: Any, duties: Mapping[str, Any], known: Known
+    document: Document,
+    version: Mapping[str, Any],
+    at: Path,
+    regime: str,
+    place: Any,
+    duties: Mapping[str, Any],
+    known: Known,
 ) -> Iterator[str]:
     yield from _condition(document, version.get("when"), (*at, "when"), place, known)
     for number, exception in enumerate(_list(version.get("unless"))):
@@ -157,13 +176,19 @@ def _version(
                 yield f"{document.where((*at, 'order', key))}: {reference!r} is no duty; write regime/duty"
     follows = version.get("follows")
     if isinstance(follows, str) and follows not in duties:
-        yield f"{document.where((*at, 'follows'))}: follows: {follows!r} is no duty of {regime}{_near(follows, duties)}"
+        yield (
+            f"{document.where((*at, 'follows'))}: follows: {follows!r} is no duty of "
+            f"{regime}{_near(follows, duties)}"
+        )
     arises = version.get("arises_on")
     if isinstance(arises, str):
         kind, _, word = arises.partition(".")
         moments = fact_shapes.Moments.model_fields
         if not (kind == "findings" and word) and arises not in moments:
-            yield f"{document.where((*at, 'arises_on'))}: arises_on: {arises!r} is no moment{_near(arises, moments)}"
+            yield (
+                f"{document.where((*at, 'arises_on'))}: arises_on: {arises!r} is no "
+                f"moment{_near(arises, moments)}"
+            )
         elif word and not known.one_of(known.words.get("findings", ()), word):
             yield f"{document.where((*at, 'arises_on'))}: arises_on: {word!r} is no word of findings"
 
@@ -176,11 +201,20 @@ def _clock(
         yield from _condition(document, clock.get("relief"), (*at, "relief"), place, known)
     starts = clock.get("starts")
     submitted = starts.get("submitted") if isinstance(starts, Mapping) else None
-    if isinstance(submitted, str) and not known.duty(submitted if "/" in submitted else f"{regime}/{submitted}"):
+    if isinstance(submitted, str) and not known.duty(
+        submitted if "/" in submitted else f"{regime}/{submitted}"
+    ):
         yield f"{document.where((*at, 'starts'))}: submitted: {submitted!r} is no duty"
     calendar = clock.get("calendar")
-    if isinstance(calendar, str) and calendar not in ("addressee", "organisation") and calendar not in known.areas:
-        yield f"{document.where((*at, 'calendar'))}: calendar: {calendar!r} is neither addressee, organisation nor a place"
+    if (
+        isinstance(calendar, str)
+        and calendar not in ("addressee", "organisation")
+        and calendar not in known.areas
+    ):
+        yield (
+            f"{document.where((*at, 'calendar'))}: calendar: {calendar!r} is neither addressee, "
+            "organisation nor a place"
+        )
 
 
 def _history(document: Document, history: list[Any], at: Path) -> Iterator[str]:
@@ -195,16 +229,22 @@ def _history(document: Document, history: list[Any], at: Path) -> Iterator[str]:
             yield f"{document.where((*at, 'history', number))}: also_from: {', '.join(twice)} is named twice"
         begins, ends = version.get("applies_from"), version.get("applies_until")
         if begins and ends and str(ends) < str(begins):
-            yield f"{document.where((*at, 'history', number))}: applies_until {ends} lies before applies_from {begins}"
+            yield (
+                f"{document.where((*at, 'history', number))}: applies_until {ends} lies before "
+                f"applies_from {begins}"
+            )
         source = version.get("source")
         if isinstance(source, Mapping) and not str(source.get("cite") or "").strip():
             yield f"{document.where((*at, 'history', number, 'source'))}: cite: is empty; name the article"
-        live.append((str(version.get("applies_from") or ""), str(version.get("applies_until") or "9999"), number))
+        live.append(
+            (str(version.get("applies_from") or ""), str(version.get("applies_until") or "9999"), number)
+        )
     live.sort()
     for (_, until, first), (since, _, second) in pairwise(live):
         if since <= until:
             yield (
-                f"{document.where((*at, 'history', min(first, second)))}: two versions apply on {since or 'the first day'}; "
+                f"{document.where((*at, 'history', min(first, second)))}: two versions apply on "
+                f"{since or 'the first day'}; "
                 "end the older one with applies_until the day before"
             )
 
@@ -222,16 +262,24 @@ def _authorities(document: Document, known: Known) -> Iterator[str]:
         for field in ("place", "region"):
             code = row.get(field)
             if isinstance(code, str) and code not in known.areas:
-                yield f"{document.where((*at, field))}: {field}: {code!r} is no place{_near(code, known.areas)}"
+                yield (
+                    f"{document.where((*at, field))}: {field}: {code!r} is no place{_near(code, known.areas)}"
+                )
         for number, claim in enumerate(_list(row.get("competence"))):
             if not isinstance(claim, Mapping):
                 continue
             here = (*at, "competence", number)
             scheme, place = claim.get("scheme"), claim.get("place")
             if isinstance(scheme, str) and not known.one_of(known.schemes, scheme):
-                yield f"{document.where((*here, 'scheme'))}: scheme {scheme!r} is not in schemes.yaml{_near(scheme, known.schemes)}"
+                yield (
+                    f"{document.where((*here, 'scheme'))}: scheme {scheme!r} is not in "
+                    f"schemes.yaml{_near(scheme, known.schemes)}"
+                )
             if isinstance(place, str) and place not in known.areas:
-                yield f"{document.where((*here, 'place'))}: competent for {place!r}, which is no place{_near(place, known.areas)}"
+                yield (
+                    f"{document.where((*here, 'place'))}: competent for {place!r}, which is no "
+                    f"place{_near(place, known.areas)}"
+                )
             yield from _condition(document, claim.get("when"), (*here, "when"), place, known)
 
 
@@ -243,14 +291,20 @@ def _schemes(document: Document, known: Known) -> Iterator[str]:
         at: Path = ("schemes", name)
         area = scheme.get("area")
         if isinstance(area, str) and area not in known.areas:
-            yield f"{document.where((*at, 'area'))}: area {area!r} is neither a place nor a group{_near(area, known.areas)}"
+            yield (
+                f"{document.where((*at, 'area'))}: area {area!r} is neither a place nor a "
+                f"group{_near(area, known.areas)}"
+            )
         for number, route in enumerate(_list(scheme.get("routes"))):
             if isinstance(route, Mapping):
                 here = (*at, "routes", number)
                 yield from _condition(document, route.get("when"), (*here, "when"), area, known)
                 place = route.get("place")
                 if isinstance(place, str) and place not in known.areas:
-                    yield f"{document.where((*here, 'place'))}: place: {place!r} is no place{_near(place, known.areas)}"
+                    yield (
+                        f"{document.where((*here, 'place'))}: place: {place!r} is no "
+                        f"place{_near(place, known.areas)}"
+                    )
 
 
 def _places(document: Document, known: Known) -> Iterator[str]:
@@ -258,13 +312,18 @@ def _places(document: Document, known: Known) -> Iterator[str]:
     for group, members in groups.items() if isinstance(groups, Mapping) else ():
         for number, code in enumerate(_list(members)):
             if isinstance(code, str) and code not in known.areas:
-                # Some groups name parts of a place by codes of their own; they hold for facts written with them.
+                # Some groups name parts of a place by codes of their own, for facts written with them.
                 if code.partition("-")[0] in known.areas and "-" in code:
                     continue
-                yield f"{document.where(('groups', group, number))}: groups: {code!r} is no place{_near(code, known.areas)}"
+                yield (
+                    f"{document.where(('groups', group, number))}: groups: {code!r} is no "
+                    f"place{_near(code, known.areas)}"
+                )
     for place, zone in zones.items() if isinstance(zones, Mapping) else ():
         if place not in known.areas:
-            yield f"{document.where(('zones', place))}: zones: {place!r} is no place{_near(place, known.areas)}"
+            yield (
+                f"{document.where(('zones', place))}: zones: {place!r} is no place{_near(place, known.areas)}"
+            )
         yield from _zone(document, zone, ("zones", place))
 
 
@@ -304,17 +363,26 @@ def _wrong_words(test: Is, known: Known) -> Iterator[str]:
             yield _no_area(area, known)
     elif test.test == "moment":
         moments = fact_shapes.Moments.model_fields
-        yield from (f"{name!r} is no moment{_near(name, moments)}" for name in argument if name not in moments)
+        yield from (
+            f"{name!r} is no moment{_near(name, moments)}" for name in argument if name not in moments
+        )
     elif test.test in FIXED:
         yield from (
-            f"{word!r} is not one of {', '.join(sorted(FIXED[test.test]))}" for word in argument if word not in FIXED[test.test]
+            f"{word!r} is not one of {', '.join(sorted(FIXED[test.test]))}"
+            for word in argument
+            if word not in FIXED[test.test]
         )
     elif test.test in VOCABULARY:
         kind = VOCABULARY[test.test]
         words = known.words.get(kind, ())
-        given = [word for group in argument.values() for word in group] if isinstance(argument, Mapping) else argument
+        given = (
+            [word for group in argument.values() for word in group]
+            if isinstance(argument, Mapping)
+            else argument
+        )
         yield from (
-            f"{word!r} is no word of {kind}{_near(word, words)}; correct it, or add it to words: with its meaning"
+            f"{word!r} is no word of {kind}{_near(word, words)}; correct it, or add it to words: "
+            "with its meaning"
             for word in given
             if not known.one_of(words, word)
         )

@@ -1,4 +1,4 @@
-"""The lawbook as lists and words: what is covered, one duty in full, its health, what changed between dates."""
+"""The lawbook as lists and words: what is covered, one duty whole, its health, what changed between dates."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def in_words(book: Lawbook, duty_id: str, *, cases: Path | None = None) -> dict[
     """
     found = book.duty(duty_id)
     if found is None:
-        raise NotFoundError(f"{duty_id}: no such duty{_nearest(book, duty_id)}; `breach law list` shows them all")
+        raise NotFoundError(
+            f"{duty_id}: no such duty{_nearest(book, duty_id)}; `breach law list` shows them all"
+        )
     regime, duty = found
     tested = situations_of(duty_id, cases) if cases is not None and cases.is_dir() else None
     to = book.authorities.get(duty.to.id or "")
@@ -127,7 +129,11 @@ def _nearest(book: Lawbook, duty_id: str) -> str:
         return f"; {regime.id} has {', '.join(f'{regime.id}/{key}' for key in regime.duties)}"
     known = [f"{regime.id}/{key}" for regime in book.regimes.values() for key in regime.duties]
     close = get_close_matches(duty_id, known, n=3)
-    return f"; did you mean {' or '.join(close)}" if close else "; write regime/duty, such as eu-gdpr/tell-authority"
+    return (
+        f"; did you mean {' or '.join(close)}"
+        if close
+        else "; write regime/duty, such as eu-gdpr/tell-authority"
+    )
 
 
 def _found_by(duty: Duty) -> str:
@@ -160,7 +166,11 @@ def _rule(regime: Regime, version: Version) -> Iterator[str]:
     for clock in version.clock:
         yield f"Clock: {_clock_words(regime, clock)}."
     order = version.order
-    for word, duties in (("before", order.before), ("no later than", order.not_after), ("after", order.after)):
+    for word, duties in (
+        ("before", order.before),
+        ("no later than", order.not_after),
+        ("after", order.after),
+    ):
         yield from (f"Made {word} {other}." for other in duties)
     if version.hold is not None:
         yield f"Law enforcement: {version.hold.text}."
@@ -175,7 +185,10 @@ def _rule(regime: Regime, version: Version) -> Iterator[str]:
 
 def _pedigree(version: Version) -> Iterator[str]:
     source = version.source
-    yield f"{source.cite}; read {source.read_on} by {source.read_by} ({source.basis}), {confidence_words(source)}."
+    yield (
+        f"{source.cite}; read {source.read_on} by {source.read_by} ({source.basis}), "
+        f"{confidence_words(source)}."
+    )
     yield from source.urls
     if source.text:
         yield f"“{source.text}”"
@@ -199,9 +212,10 @@ def _clock_words(regime: Regime, clock: Clock) -> str:
     if clock.roll:
         said.append("moved to the next open day by the law itself")
     if clock.relief:
-        said.append("noon of the next open day is accepted" + (
-            "" if clock.relief is True else f" if {describe(regime.condition(clock.relief))}"
-        ))
+        said.append(
+            "noon of the next open day is accepted"
+            + ("" if clock.relief is True else f" if {describe(regime.condition(clock.relief))}")
+        )
     if clock.guidance:
         said.append("guidance, not law")
     if clock.when is not None:
@@ -240,8 +254,8 @@ def _cases(document: Document) -> Iterator[tuple[int, dict[str, Any]]]:
 def health(book: Lawbook, *, on: date) -> dict[str, Any]:
     """Return counts and warnings; faults would have kept the lawbook from loading.
 
-    Warnings: rows and authorities read more than a year before `on` or after it, low confidence, authorities without a
-    route, rows of the fact base both left out and used.
+    Warnings: rows and authorities read more than a year before `on` or after it, low confidence, authorities
+    without a route, rows of the fact base both left out and used.
     """
     versions = [
         (f"{regime.id}/{key}", version)
@@ -256,7 +270,10 @@ def health(book: Lawbook, *, on: date) -> dict[str, Any]:
     for name, version in versions:
         for row in (version.source_id, *version.also_from):
             used.setdefault(row, set()).add(name.partition("/")[0])
-    warnings += [f"{row}: left out, and yet the source of {', '.join(sorted(used[row]))}" for row in sorted(used.keys() & book.excluded)]
+    warnings += [
+        f"{row}: left out, and yet the source of {', '.join(sorted(used[row]))}"
+        for row in sorted(used.keys() & book.excluded)
+    ]
     return {
         "version": book.version,
         "sha256": book.sha256,
@@ -294,7 +311,7 @@ def _authority_warnings(authority: Authority, on: date) -> Iterator[str]:
 
 
 def changes(book: Lawbook, first: date, second: date) -> list[dict[str, Any]]:
-    """Return the duties whose version on `second` is another than on `first`, in the order in which they changed."""
+    """Return the duties whose version on `second` is another than on `first`, the earliest change first."""
     found = []
     for regime in book.regimes.values():
         for key, duty in regime.duties.items():
@@ -303,24 +320,28 @@ def changes(book: Lawbook, first: date, second: date) -> list[dict[str, Any]]:
             if before is after or told is None:
                 continue
             on = after.applies_from if after is not None else _ended(before)
-            found.append({
-                "duty": f"{regime.id}/{key}",
-                "title": duty.title,
-                "jurisdiction": regime.place,
-                "change": "begins" if before is None else "ends" if after is None else "changes",
-                "before": _brief(before),
-                "after": _brief(after),
-                "on": _iso(on),
-                "cite": told.source.cite,
-                "confidence": told.source.confidence,
-                "source_id": told.source_id,
-            })
+            found.append(
+                {
+                    "duty": f"{regime.id}/{key}",
+                    "title": duty.title,
+                    "jurisdiction": regime.place,
+                    "change": "begins" if before is None else "ends" if after is None else "changes",
+                    "before": _brief(before),
+                    "after": _brief(after),
+                    "on": _iso(on),
+                    "cite": told.source.cite,
+                    "confidence": told.source.confidence,
+                    "source_id": told.source_id,
+                }
+            )
     return sorted(found, key=lambda one: (one["on"] or "", one["duty"]))
 
 
 def _ended(version: Version | None) -> date | None:
     """Return the first day on which a version applied no more."""
-    return version.applies_until + timedelta(days=1) if version is not None and version.applies_until else None
+    return (
+        version.applies_until + timedelta(days=1) if version is not None and version.applies_until else None
+    )
 
 
 def _brief(version: Version | None) -> str | None:

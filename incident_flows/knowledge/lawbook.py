@@ -1,4 +1,4 @@
-"""Reads playbooks/law and playbooks/authorities into one lawbook; all faults come together, or it does not load.
+"""Reads playbooks/law and playbooks/authorities into one lawbook; all faults together, or it does not load.
 
 The compiled lawbook is kept in a cache file named after the digest of every file it was made from and of
 the code that reads them, so a changed file is never answered from an old cache.
@@ -20,7 +20,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from incident_flows.core import conditions as condition_shapes
 from incident_flows.core import facts as fact_shapes
@@ -50,7 +50,7 @@ class _Head(BaseModel):
 class _RegimeFile(Regime):
     """A law file: a regime, with the words it adds to the vocabulary."""
 
-    words: dict[str, dict[str, str]] = {}
+    words: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class _AuthorityFile(BaseModel):
@@ -104,7 +104,11 @@ def load_lawbook(root: Path | None = None, *, cache: Path | None = None) -> Lawb
     root = root or playbooks_root()
     digest = digest_of(root)
     kept = cache / f"lawbook-{_key(digest)}.json" if cache else None
-    if kept is not None and (body := _unsealed(kept)) is not None and (found := _revived(body, digest)) is not None:
+    if (
+        kept is not None
+        and (body := _unsealed(kept)) is not None
+        and (found := _revived(body, digest)) is not None
+    ):
         return found
     book = compile_lawbook(root, digest)
     if kept is not None:
@@ -131,15 +135,18 @@ def load_data(path: Path, *, cache: Path | None = None) -> Any:
 
 
 def keep_outline(root: Path, digest: str, *, cache: Path | None) -> None:
-    """Remember the digest of each single file, so that a later lawbook can say what changed since this one."""
+    """Remember the digest of each file, so that a later lawbook can say what changed since this one."""
     if cache is not None:
-        files = {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(root)}
+        files = {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in _files(root)
+        }
         if digest_of(root) == digest:  # nothing was written meanwhile
             _seal(_outline(cache, digest), json.dumps(files).encode())
 
 
 def changed_regimes(first: str, second: str, *, cache: Path | None) -> frozenset[str] | None:
-    """Return the regimes whose files differ between two lawbooks; None if something else does, or nobody knows.
+    """Return the regimes whose files differ between two lawbooks; None if more does, or nobody knows.
 
     Args:
         first: The digest of one lawbook.
@@ -165,7 +172,7 @@ def _outline(cache: Path, digest: str) -> Path:
 
 
 def kept_marks(cache: Path | None, under: str) -> dict[str, list[Any]]:
-    """Return the marks left by `keep_marks` under the same words and the same code; none if there are none."""
+    """Return the marks left by `keep_marks` under the same words and the same code; else none."""
     body = _unsealed(_marks(cache, under)) if cache is not None else None
     found: dict[str, list[Any]] = json.loads(body) if body is not None else {}
     return found
@@ -195,7 +202,9 @@ def compile_lawbook(root: Path, digest: str) -> Lawbook:
     book = _Compiler(documents, faults, "\n".join(unread)).book(digest)
     if faults or book is None:
         count = len(faults)
-        raise KnowledgeError([*faults, f"{count} fault{'s' * (count != 1)}: no deadline can be computed until they are fixed."])
+        raise KnowledgeError(
+            [*faults, f"{count} fault{'s' * (count != 1)}: no deadline can be computed until they are fixed."]
+        )
     return book
 
 
@@ -261,8 +270,10 @@ def _seal(kept: Path, body: bytes) -> None:
             file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
         os.replace(name, kept)
         kind = kept.stem.rpartition("-")[0]
-        older = sorted(kept.parent.glob(f"{kind}-*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in older[KEEP.get(kind, 4):]:
+        older = sorted(
+            kept.parent.glob(f"{kind}-*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True
+        )
+        for path in older[KEEP.get(kind, 4) :]:
             path.unlink(missing_ok=True)
 
 
@@ -315,8 +326,12 @@ class _Compiler:
         )
 
     def _known(self, areas: frozenset[str]) -> Known:
-        """What the files name, valid or not: a file with a typo elsewhere still defines its duties and words."""
-        duties, authorities, words = set[str](), set[str](), {kind: set(known) for kind, known in self.words.items()}
+        """What the files name, valid or not: one with a typo elsewhere still defines its duties and words."""
+        duties, authorities, words = (
+            set[str](),
+            set[str](),
+            {kind: set(known) for kind, known in self.words.items()},
+        )
         for name, document in self.documents.items():
             folder, _, file = name.partition("/")
             data = document.data if isinstance(document.data, dict) else {}
@@ -329,8 +344,12 @@ class _Compiler:
         schemes = self.documents.get("authorities/schemes.yaml")
         named = _keys(schemes.data.get("schemes")) if schemes and isinstance(schemes.data, dict) else []
         return Known(
-            areas=areas, duties=frozenset(duties), authorities=frozenset(authorities), schemes=frozenset(named),
-            words=words, unsure=self.unread,
+            areas=areas,
+            duties=frozenset(duties),
+            authorities=frozenset(authorities),
+            schemes=frozenset(named),
+            words=words,
+            unsure=self.unread,
         )
 
     def _part(self, name: str, model: type[Any]) -> Any:
@@ -362,7 +381,9 @@ class _Compiler:
             known = self.words.setdefault(kind, {})
             for word, meaning in words.items():
                 if known.setdefault(word, meaning) != meaning:
-                    self.faults.append(f"{document.where(('words', kind, word))}: {word!r} means something else already")
+                    self.faults.append(
+                        f"{document.where(('words', kind, word))}: {word!r} means something else already"
+                    )
         regime = Regime.model_validate(read.model_dump(exclude={"words"}, by_alias=True))
         if f"{regime.id}.yaml" != document.name:
             self.faults.append(f"{document.where(('id',))}: id {regime.id!r} should be the file's name")

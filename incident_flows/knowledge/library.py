@@ -18,7 +18,6 @@ from incident_flows.knowledge.facts_files import Profiles
 from incident_flows.knowledge.lawbook import load_data, load_lawbook, playbooks_root
 from incident_flows.knowledge.risk_policy import load_risk_policy
 
-
 if TYPE_CHECKING:
     from incident_flows.knowledge.notices import Notices
 
@@ -72,11 +71,25 @@ class Library:
         return self.calendars.open_days(code)
 
     def assess(
-        self, facts: Facts, *, today: date, as_of: date | None = None, proposals: bool = False, explain: bool = False,
+        self,
+        facts: Facts,
+        *,
+        today: date,
+        as_of: date | None = None,
+        proposals: bool = False,
+        explain: bool = False,
         confirmed: bool = False,
     ) -> Assessment:
         """Return risk and obligations for the facts, under this library's law."""
         return assess(
-            facts, lawbook=self.lawbook, policy=self.risk_policy, open_days=self.open_days, today=today, as_of=as_of,
-            proposals=proposals, explain=explain, confirmed=confirmed, versions=self.versions,
+            facts,
+            lawbook=self.lawbook,
+            policy=self.risk_policy,
+            open_days=self.open_days,
+            today=today,
+            as_of=as_of,
+            proposals=proposals,
+            explain=explain,
+            confirmed=confirmed,
+            versions=self.versions,
         )

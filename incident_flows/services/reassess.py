@@ -1,7 +1,7 @@
 """Answers every open incident anew after the law changed, and stores only what became different.
 
-An incident last answered under this very lawbook, with these calendars and these facts, is not asked again; nor
-is one whose lawbook differs in regimes only that never touched it and cannot reach it.
+An incident last answered under this very lawbook, with these calendars and these facts, is not asked again;
+nor is one whose lawbook differs in regimes only that never touched it and cannot reach it.
 One that was asked and gave the same answer is remembered in the cache, by everything its answer depends on,
 so that the next run need not ask it; losing the cache costs time, nothing else.
 """
@@ -180,8 +180,8 @@ def _to_be_asked(desk: Desk, report: Report, marks: dict[str, list[Any]]) -> lis
 class _Untouched:
     """Tells incidents that no change of the law since their last answer can have touched.
 
-    Untouched are: one answered under this lawbook; and one whose lawbook differs from this in regimes only that
-    neither gave it any obligation then nor can reach it now.
+    Untouched are: one answered under this lawbook; and one whose lawbook differs from this in regimes only
+    that neither gave it any obligation then nor can reach it now.
     """
 
     def __init__(self, library: Library, tx: Tx) -> None:

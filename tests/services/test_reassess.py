@@ -1,4 +1,4 @@
-"""After a change of the law: whom it touches is answered anew, everybody else is left alone, and nobody is missed."""
+"""After a change of the law: those it touches are answered anew, the others left alone, nobody is missed."""
 
 from __future__ import annotations
 
