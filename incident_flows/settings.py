@@ -112,7 +112,7 @@ class Settings:
 
 
 def _near(name: str) -> str:
-    close = get_close_matches(name, KNOWN, n=1)
+    close = get_close_matches(name, KNOWN, n=1, cutoff=0.8)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
