@@ -30,14 +30,23 @@ def quickly_asked(library: Library) -> dict[str, Any]:
         "format": 1,
         "title": "Message to a wrong reader",
         "organisation": questions.organisation(library),
-        "breach": {"kinds": ["confidentiality"], "cause": "mistake", "acquired": True, "medium": "electronic"},
+        "breach": {
+            "kinds": ["confidentiality"],
+            "cause": "mistake",
+            "acquired": True,
+            "medium": "electronic",
+        },
         "data": {"protection": "none", "backup": "complete", "unavailable_hours": 0},
     }
-    questions.put(facts, "role", questions.choice("Your role", ("controller", "joint-controller", "processor")))
+    questions.put(
+        facts, "role", questions.choice("Your role", ("controller", "joint-controller", "processor"))
+    )
     aware_at = questions.instant("Sure of it since (2026-11-20T18:00:00+01:00)")
     if aware_at:
         facts["moments"] = {"detected_at": aware_at, "aware_at": aware_at}
-    questions.put(facts["data"], "kinds", questions.many("Which data", tuple(library.lawbook.words["data_kinds"])))
+    questions.put(
+        facts["data"], "kinds", questions.many("Which data", tuple(library.lawbook.words["data_kinds"]))
+    )
     reader = questions.choice("Who got it", tuple(RECIPIENTS))
     questions.put(facts["breach"], "exposure", RECIPIENTS.get(reader))
     reaction = questions.choice("What they did since", tuple(REACTIONS))
@@ -55,7 +64,11 @@ def _people(library: Library) -> dict[str, Any]:
     groups = library.lawbook.words["groups"]
     while True:
         answer = str(
-            typer.prompt("Whose data: where and how many, and of which groups (ES=3 customers)", default="", show_default=False)
+            typer.prompt(
+                "Whose data: where and how many, and of which groups (ES=3 customers)",
+                default="",
+                show_default=False,
+            )
         )
         by_place: dict[str, int] = {}
         found: list[str] = []

@@ -118,7 +118,7 @@ class CountRange(Fact):
 
 
 def _as_range(value: object) -> object:
-    if isinstance(value, bool) or isinstance(value, float | str):
+    if isinstance(value, bool | float | str):
         raise ValueError(f"{value!r} is not a whole number of people; write 1020 or {{at_least: 900}}")
     if isinstance(value, int):
         if value < 0:

@@ -51,7 +51,13 @@ def approve(
             )
         moved = tx.notices.move(notice.id, notice.state, "approved", approved_by=actor.name, approved_at=now)
         write_journal(
-            tx, desk, at=now, actor=actor.name, act="approved", ref=ref, subject=notice_ref,
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="approved",
+            ref=ref,
+            subject=notice_ref,
             payload={"sha256": exact, "obligation": notice.oid, "drafted_by": notice.drafted_by},
         )
         desk.reached("approve:before-commit")
@@ -68,14 +74,26 @@ def reject(desk: Desk, ref: str, notice_ref: str, *, because: str, actor: Actor,
         notice = tx.notices.get(ref, notice_ref)
         state = notice.state
         if state == "approved":
-            raise IllegalTransitionError(f"{notice_ref} is approved already; draft a changed text to replace it")
+            raise IllegalTransitionError(
+                f"{notice_ref} is approved already; draft a changed text to replace it"
+            )
         if state == "awaiting-approval":
             check_notice_move(notice_ref, state, "draft")
         moved = tx.notices.move(
-            notice.id, state, "draft", rejected_by=actor.name, rejected_because=because,
+            notice.id,
+            state,
+            "draft",
+            rejected_by=actor.name,
+            rejected_because=because,
         )
         write_journal(
-            tx, desk, at=now, actor=actor.name, act="rejected", ref=ref, subject=notice_ref,
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="rejected",
+            ref=ref,
+            subject=notice_ref,
             payload={"because": because, "sha256": notice.sha256},
         )
     return moved

@@ -32,8 +32,18 @@ def broadcast(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime)
         if state != "sending":
             tx.notices.move(notice.id, state, "sending")
             write_journal(
-                tx, desk, at=now, actor=actor.name, act="sending", ref=ref, subject=notice.ref,
-                payload={"sha256": notice.sha256, "channel": desk.channel.name, "people": tx.people.count(incident.id)},
+                tx,
+                desk,
+                at=now,
+                actor=actor.name,
+                act="sending",
+                ref=ref,
+                subject=notice.ref,
+                payload={
+                    "sha256": notice.sha256,
+                    "channel": desk.channel.name,
+                    "people": tx.people.count(incident.id),
+                },
             )
         desk.reached("broadcast:started")
     planned = plan_deliveries(desk, ref, notice)
@@ -50,8 +60,7 @@ def plan_deliveries(desk: Desk, ref: str, notice: Any) -> int:
     with desk.database.read() as tx:
         incident = tx.incidents.get(ref)
         others = {
-            one.language for one in tx.notices.list(ref)
-            if one.kind == "people" and one.state != "withdrawn"
+            one.language for one in tx.notices.list(ref) if one.kind == "people" and one.state != "withdrawn"
         }
         Facts.model_validate(tx.incidents.facts(ref).facts)
     after, concerned = 0, 0
@@ -61,7 +70,11 @@ def plan_deliveries(desk: Desk, ref: str, notice: Any) -> int:
             if not page:
                 return concerned
             rows = [
-                {"key": delivery_key(desk, ref, notice, str(person.id)), "channel": desk.channel.name, "recipient_id": person.id}
+                {
+                    "key": delivery_key(desk, ref, notice, str(person.id)),
+                    "channel": desk.channel.name,
+                    "recipient_id": person.id,
+                }
                 for person in page
                 if _language(person, known, others, desk) == notice.language
             ]

@@ -26,8 +26,12 @@ def against_closing(tx: Tx, ref: str) -> list[Unfinished]:
     """Return everything that is undecided, unmet or in doubt."""
     found: list[Unfinished] = []
     open_reach = [
-        row for row in tx.obligations.list(ref)
-        if row.standing == "live" and row.reach == "unknown" and row.decided is None and row.status == "undetermined"
+        row
+        for row in tx.obligations.list(ref)
+        if row.standing == "live"
+        and row.reach == "unknown"
+        and row.decided is None
+        and row.status == "undetermined"
     ]
     for row in tx.obligations.list(ref):
         if row.standing != "live" or row.met_at is not None or row in open_reach:
@@ -35,18 +39,31 @@ def against_closing(tx: Tx, ref: str) -> list[Unfinished]:
         status = effective_status(row.status, row.decided)
         if status == "undetermined":
             missing = ", ".join((row.detail or {}).get("missing", []))
-            found.append(Unfinished(row.oid, f"undetermined: {missing or 'a decision'} is missing",
-                                    f"breach decide {ref} {row.oid} owed|not-owed --because TEXT"))
+            found.append(
+                Unfinished(
+                    row.oid,
+                    f"undetermined: {missing or 'a decision'} is missing",
+                    f"breach decide {ref} {row.oid} owed|not-owed --because TEXT",
+                )
+            )
         elif status == "owed":
             waits = ((row.detail or {}).get("clock") or {}).get("waits_for")
-            found.append(Unfinished(row.oid, "owed and not met" + (f"; its clock waits for {waits}" if waits else ""),
-                                    f"breach draft {ref} {row.oid}"))
+            found.append(
+                Unfinished(
+                    row.oid,
+                    "owed and not met" + (f"; its clock waits for {waits}" if waits else ""),
+                    f"breach draft {ref} {row.oid}",
+                )
+            )
     if open_reach:
         facts = sorted({path for row in open_reach for path in (row.detail or {}).get("missing", [])})
-        found.append(Unfinished(
-            QUESTIONS, f"{len(open_reach)} duties may apply; it is not known: {', '.join(facts[:6])}",
-            f"breach facts {ref} key=value, or decide each",
-        ))
+        found.append(
+            Unfinished(
+                QUESTIONS,
+                f"{len(open_reach)} duties may apply; it is not known: {', '.join(facts[:6])}",
+                f"breach facts {ref} key=value, or decide each",
+            )
+        )
     for notice in tx.notices.list(ref):
         if notice.state in ("in-doubt", "sending"):
             found.append(Unfinished(notice.ref, f"is {notice.state}", f"breach notify {ref} {notice.ref}"))
@@ -82,6 +99,15 @@ def reopen(desk: Desk, ref: str, *, because: str, actor: Actor, now: datetime) -
     with desk.database.write() as tx:
         tx.incidents.lock(ref)
         incident = tx.incidents.reopen(ref)
-        write_journal(tx, desk, at=now, actor=actor.name, act="reopened", ref=ref, subject=ref, payload={"because": because})
+        write_journal(
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="reopened",
+            ref=ref,
+            subject=ref,
+            payload={"because": because},
+        )
         plan_steps(tx, desk, ref, now=now)
     return incident

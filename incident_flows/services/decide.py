@@ -66,11 +66,19 @@ def decide(
             ref, subject=subject, answer=answer, because=because, by=actor.name, at=now, proposed=proposed
         )
         write_journal(
-            tx, desk, at=now, actor=actor.name, act="decided", ref=ref, subject=subject,
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="decided",
+            ref=ref,
+            subject=subject,
             payload={"answer": answer, "because": because, "proposed": proposed, "waits_for_second": lowers},
         )
         if lowers:
-            why = f"it lowers what the engine says ({proposed['says']}); a second person has to decide the same"
+            why = (
+                f"it lowers what the engine says ({proposed['says']}); a second person has to decide the same"
+            )
             return Decided(ref, subject, answer, actor.name, None, False, why)
         _put_in_force(tx, desk, ref, subject, answer, because, by=actor.name, now=now)
         desk.reached("decide:before-commit")
@@ -80,7 +88,10 @@ def decide(
 def _proposed(tx: Tx, ref: str, subject: str) -> dict[str, Any]:
     if subject == RISK:
         risk = tx.incidents.assessment(ref).result["risk"]
-        return {"says": risk.get("proposal") or risk["level"], "at_least": risk.get("at_least", risk["level"])}
+        return {
+            "says": risk.get("proposal") or risk["level"],
+            "at_least": risk.get("at_least", risk["level"]),
+        }
     row = tx.obligations.get(ref, subject)
     return {"says": row.status, "because": list((row.detail or {}).get("because", []))[:10]}
 
@@ -95,7 +106,11 @@ def _waiting(tx: Tx, ref: str, subject: str, answer: str) -> Any | None:
     """The latest decision on the subject, if it waits for a second person to say the same."""
     for row in reversed(tx.incidents.decisions(ref)):
         if row.subject == subject:
-            waits = row.second_by is None and row.answer == answer and _lowers(subject, answer, row.proposed or {})
+            waits = (
+                row.second_by is None
+                and row.answer == answer
+                and _lowers(subject, answer, row.proposed or {})
+            )
             return row if waits else None
     return None
 
@@ -109,7 +124,13 @@ def _second(tx: Tx, desk: Desk, ref: str, row: Any, *, actor: Actor, now: dateti
         )
     tx.incidents.second(row.id, by=actor.name, at=now)
     write_journal(
-        tx, desk, at=now, actor=actor.name, act="decision-seconded", ref=ref, subject=row.subject,
+        tx,
+        desk,
+        at=now,
+        actor=actor.name,
+        act="decision-seconded",
+        ref=ref,
+        subject=row.subject,
         payload={"answer": row.answer, "first": row.by},
     )
     _put_in_force(tx, desk, ref, row.subject, row.answer, row.because, by=f"{row.by}, {actor.name}", now=now)

@@ -34,11 +34,19 @@ def dossier(desk: Desk, ref: str, *, actor: Actor, now: datetime, folder: Path) 
     actor.require("dossier")
     with desk.database.write() as tx:
         tx.incidents.get(ref)
-        write_journal(tx, desk, at=now, actor=actor.name, act="dossier-exported", ref=ref, subject=ref, payload={})
+        write_journal(
+            tx, desk, at=now, actor=actor.name, act="dossier-exported", ref=ref, subject=ref, payload={}
+        )
     members = _members(desk, ref)
     manifest = {
-        "format": FORMAT, "incident": ref, "exported_at": show_utc(now), "exported_by": actor.name,
-        "journal": {"entries": members["journal.jsonl"].count(b"\n"), "head": _head(members["journal.jsonl"])},
+        "format": FORMAT,
+        "incident": ref,
+        "exported_at": show_utc(now),
+        "exported_by": actor.name,
+        "journal": {
+            "entries": members["journal.jsonl"].count(b"\n"),
+            "head": _head(members["journal.jsonl"]),
+        },
         "members": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(members.items())},
     }
     content = _zipped({**members, MANIFEST: _json(manifest)})
@@ -49,7 +57,9 @@ def dossier(desk: Desk, ref: str, *, actor: Actor, now: datetime, folder: Path) 
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
-        raise InputError(f"{folder}: the dossier cannot be written: {error.strerror}; choose another --folder") from None
+        raise InputError(
+            f"{folder}: the dossier cannot be written: {error.strerror}; choose another --folder"
+        ) from None
     return path
 
 
@@ -59,22 +69,35 @@ def _members(desk: Desk, ref: str) -> dict[str, bytes]:
         notices = [notice_json(row, text=True) for row in tx.notices.list(ref)]
         facts = [
             {
-                "version": row.version, "learned_at": show_utc(row.learned_at), "recorded_at": show_utc(row.recorded_at),
-                "by": row.by, "source": row.source, "facts": row.facts, "change": row.change,
+                "version": row.version,
+                "learned_at": show_utc(row.learned_at),
+                "recorded_at": show_utc(row.recorded_at),
+                "by": row.by,
+                "source": row.source,
+                "facts": row.facts,
+                "change": row.change,
             }
             for row in tx.incidents.facts_history(ref)
         ]
         assessments = [
             {
-                "version": row.version, "facts_version": row.facts_version, "assessed_at": show_utc(row.assessed_at),
-                "lawbook_version": row.lawbook_version, "lawbook_sha256": row.lawbook_sha256, "result": row.result,
+                "version": row.version,
+                "facts_version": row.facts_version,
+                "assessed_at": show_utc(row.assessed_at),
+                "lawbook_version": row.lawbook_version,
+                "lawbook_sha256": row.lawbook_sha256,
+                "result": row.result,
             }
             for row in tx.incidents.assessment_history(ref)
         ]
         imports = [
             {
-                "file_sha256": row.file_sha256, "accepted": row.accepted, "refused": row.refused,
-                "duplicates": row.duplicates, "at": show_utc(row.at), "by": row.by,
+                "file_sha256": row.file_sha256,
+                "accepted": row.accepted,
+                "refused": row.refused,
+                "duplicates": row.duplicates,
+                "at": show_utc(row.at),
+                "by": row.by,
             }
             for row in tx.people.imports(incident.id)
         ]
@@ -165,7 +188,13 @@ def verify_file(path: Path) -> dict[str, Any]:
     count = verify_incident_chain(entries)
     if count != journal["entries"] or (entries and entries[-1]["hash"] != journal["head"]):
         raise TamperedError(f"{path.name}: the journal's end was cut off")
-    return {"file": path.name, "incident": manifest["incident"], "entries": count, "members": len(named), "whole": True}
+    return {
+        "file": path.name,
+        "incident": manifest["incident"],
+        "entries": count,
+        "members": len(named),
+        "whole": True,
+    }
 
 
 def verify_database(desk: Desk) -> dict[str, Any]:

@@ -52,7 +52,13 @@ def text_sha256(subject: str, text: str, html: str | None) -> str:
 
 
 def draft(
-    desk: Desk, ref: str, oid: str | None, *, actor: Actor, now: datetime, language: str | None = None,
+    desk: Desk,
+    ref: str,
+    oid: str | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    language: str | None = None,
     phased: bool = False,
 ) -> tuple[list[Drafted], list[Skipped]]:
     """Draft the notice of one obligation, or of every one that is still to be met.
@@ -161,17 +167,34 @@ def chosen(language: str | None, place: str | None, known: Iterable[str], desk: 
 
 
 def _one(
-    tx: Tx, desk: Desk, notices: Notices, ref: str, rows: list[Any], facts: Facts, wanted: str, *, actor: Actor,
-    now: datetime, phased: bool,
+    tx: Tx,
+    desk: Desk,
+    notices: Notices,
+    ref: str,
+    rows: list[Any],
+    facts: Facts,
+    wanted: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    phased: bool,
 ) -> Drafted:
     row = rows[0]
     known = notices.languages(row.addressee_kind)
     language = wanted if wanted in known else FALLBACK_LANGUAGE
-    fallback = None if language == wanted else f"no template in {wanted!r}: written in English, to be translated"
+    fallback = (
+        None if language == wanted else f"no template in {wanted!r}: written in English, to be translated"
+    )
     authority: Authority | None = desk.library.lawbook.authorities.get(row.addressee_id or "")
     rendered: Rendered = notices.render(
-        row.addressee_kind, language, facts=facts, obligation=_merged(rows), authority=authority,
-        incident_ref=ref, on=now, phased=phased,
+        row.addressee_kind,
+        language,
+        facts=facts,
+        obligation=_merged(rows),
+        authority=authority,
+        incident_ref=ref,
+        on=now,
+        phased=phased,
     )
     sha256 = text_sha256(rendered.subject, rendered.text, rendered.html)
     older = None
@@ -188,17 +211,40 @@ def _one(
     required = [item.to_json() for item in rendered.missing]
     stops = any(item.required for item in rendered.missing)
     notice = tx.notices.add(
-        ref, oid=row.oid, kind=row.addressee_kind, phase="initial", language=language,
-        state="draft" if stops else "awaiting-approval", subject=rendered.subject, text=rendered.text,
-        html=rendered.html, sha256=sha256, missing=required, drafted_by=actor.name, drafted_at=now,
-        route={**_route(authority, row, facts), "covers": [one.oid for one in rows]}, supersedes=older.ref if older else None,
+        ref,
+        oid=row.oid,
+        kind=row.addressee_kind,
+        phase="initial",
+        language=language,
+        state="draft" if stops else "awaiting-approval",
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        sha256=sha256,
+        missing=required,
+        drafted_by=actor.name,
+        drafted_at=now,
+        route={**_route(authority, row, facts), "covers": [one.oid for one in rows]},
+        supersedes=older.ref if older else None,
     )
     write_journal(
-        tx, desk, at=now, actor=actor.name, act="drafted", ref=ref, subject=notice.ref,
+        tx,
+        desk,
+        at=now,
+        actor=actor.name,
+        act="drafted",
+        ref=ref,
+        subject=notice.ref,
         payload={
-            "obligation": row.oid, "covers": [one.oid for one in rows], "sha256": sha256, "language": language, "state": notice.state,
-            "missing": [item.field for item in rendered.missing], "supersedes": older.ref if older else None,
-            "fallback": fallback, "phased": phased,
+            "obligation": row.oid,
+            "covers": [one.oid for one in rows],
+            "sha256": sha256,
+            "language": language,
+            "state": notice.state,
+            "missing": [item.field for item in rendered.missing],
+            "supersedes": older.ref if older else None,
+            "fallback": fallback,
+            "phased": phased,
         },
     )
     return Drafted(notice, True, fallback)
@@ -208,7 +254,9 @@ def _merged(rows: list[Any]) -> dict[str, Any]:
     """Return the obligation a notice is rendered for; several are one, with all their articles and contents."""
     merged = dict(rows[0].detail or {})
     merged["cite"] = "; ".join(dict.fromkeys(row.cite for row in rows if row.cite))
-    merged["content"] = list(dict.fromkeys(item for row in rows for item in (row.detail or {}).get("content", [])))
+    merged["content"] = list(
+        dict.fromkeys(item for row in rows for item in (row.detail or {}).get("content", []))
+    )
     return merged
 
 
@@ -222,4 +270,7 @@ def _route(authority: Authority | None, row: Any, facts: Facts) -> dict[str, Any
                 return {"kind": "email", "text": "the contract's contact", "email": partner.contact.email}
     if row.addressee_kind == "people":
         return {"kind": "people", "text": "one letter each to the recipients of this incident"}
-    return {"kind": "unknown", "text": "no route is known: tell them by other means and record it with --filed-as"}
+    return {
+        "kind": "unknown",
+        "text": "no route is known: tell them by other means and record it with --filed-as",
+    }

@@ -53,7 +53,13 @@ class Sent:
 
 
 def notify(
-    desk: Desk, ref: str, notice_ref: str | None, *, actor: Actor, now: datetime, filed_as: str | None = None,
+    desk: Desk,
+    ref: str,
+    notice_ref: str | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    filed_as: str | None = None,
     to: str | None = None,
 ) -> list[Sent]:
     """Send what is approved, or record a filing.
@@ -75,7 +81,9 @@ def notify(
             raise InputError("--filed-as: name the notice that was filed, such as N-0001")
         return [record_filing(desk, ref, notice_ref, filed_as, actor=actor, now=now)]
     if not notices:
-        raise IllegalTransitionError(f"{ref}: nothing is approved; `breach draft {ref}`, then `breach approve {ref} NOTICE`")
+        raise IllegalTransitionError(
+            f"{ref}: nothing is approved; `breach draft {ref}`, then `breach approve {ref} NOTICE`"
+        )
     return [_send(desk, ref, one, actor=actor, now=now, to=to) for one in notices]
 
 
@@ -83,9 +91,13 @@ def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to:
     if notice.state in ("sent", "filed"):
         return Sent(notice.ref, notice.state, next="nothing: it is done already")
     if notice.state not in ("approved", "sending", "failed"):
-        raise NotApprovedError(f"{notice.ref} is {notice.state}, so nothing is sent; it must be approved first")
+        raise NotApprovedError(
+            f"{notice.ref} is {notice.state}, so nothing is sent; it must be approved first"
+        )
     if text_sha256(notice.subject, notice.text, notice.html) != notice.sha256:
-        raise NotApprovedError(f"{notice.ref}: its text is not the one that was approved; draft and approve it anew")
+        raise NotApprovedError(
+            f"{notice.ref}: its text is not the one that was approved; draft and approve it anew"
+        )
     if notice.kind == "people":
         from incident_flows.services.broadcast import broadcast
 
@@ -93,23 +105,37 @@ def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to:
     address = _route_address(notice, to, on=now.date())
     if address is None:
         return Sent(
-            notice.ref, notice.state, form=notice.text,
+            notice.ref,
+            notice.state,
+            form=notice.text,
             next=f"file it ({notice.route.get('text', 'no route known')}"
-                 f"{'; ' + notice.route['url'] if notice.route.get('url') else ''}), then "
-                 f"`breach notify {ref} {notice.ref} --filed-as REFERENCE`",
+            f"{'; ' + notice.route['url'] if notice.route.get('url') else ''}), then "
+            f"`breach notify {ref} {notice.ref} --filed-as REFERENCE`",
         )
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
         fresh = tx.notices.get(ref, notice.ref)
         check_notice_move(notice.ref, fresh.state, "sending") if fresh.state != "sending" else None
         key = delivery_key(desk, ref, notice, "addressee")
-        sealed = desk.vault.seal(incident.wrapped_key, ref, f"delivery:{key}", json.dumps({"to": address}).encode())
+        sealed = desk.vault.seal(
+            incident.wrapped_key, ref, f"delivery:{key}", json.dumps({"to": address}).encode()
+        )
         tx.deliveries.plan(notice.id, [{"key": key, "channel": desk.channel.name, "sealed": sealed}])
         if fresh.state != "sending":
             tx.notices.move(notice.id, fresh.state, "sending")
         write_journal(
-            tx, desk, at=now, actor=actor.name, act="sending", ref=ref, subject=notice.ref,
-            payload={"sha256": notice.sha256, "channel": desk.channel.name, "route_confirmed_by": actor.name if to else None},
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="sending",
+            ref=ref,
+            subject=notice.ref,
+            payload={
+                "sha256": notice.sha256,
+                "channel": desk.channel.name,
+                "route_confirmed_by": actor.name if to else None,
+            },
         )
         desk.reached("notify:planned")
     work_off(desk, notice.id, now=now)
@@ -136,7 +162,9 @@ def delivery_key(desk: Desk, ref: str, notice: Any, reader: str) -> str:
 
 
 def work_off(desk: Desk, notice_id: int | None, *, now: datetime, limit: int = 1) -> int:
-    """Send what is planned, `limit` at a time (a sender that dies puts so many in doubt), until nothing may be tried now.
+    """Send what is planned, `limit` at a time, until nothing is left that may be tried now.
+
+    A sender that dies puts as many in doubt as it had claimed, so the limit is low.
 
     Each is claimed in a transaction of its own before the act and recorded after it.
     """
@@ -166,27 +194,41 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
             opened = desk.vault.open_(incident.wrapped_key, incident.ref, f"delivery:{row.key}", row.sealed)
             email = json.loads(opened)["to"]
         message = Message(
-            to=Address(email), sender=_sender(desk), subject=notice.subject, text=notice.text, html=notice.html,
-            key=row.key, headers={"X-Breach-Notice": notice.sha256},
+            to=Address(email),
+            sender=_sender(desk),
+            subject=notice.subject,
+            text=notice.text,
+            html=notice.html,
+            key=row.key,
+            headers={"X-Breach-Notice": notice.sha256},
         )
         receipt = desk.channel.send(message, now=now)
         desk.reached("notify:accepted")
         outcome = {
-            "state": receipt.state, "provider_id": receipt.provider_id,
+            "state": receipt.state,
+            "provider_id": receipt.provider_id,
             "receipt": {
-                "channel": receipt.channel, "accepted_at": receipt.accepted_at.isoformat(),
-                "bytes_sha256": receipt.sha256, **receipt.detail,
+                "channel": receipt.channel,
+                "accepted_at": receipt.accepted_at.isoformat(),
+                "bytes_sha256": receipt.sha256,
+                **receipt.detail,
             },
         }
     except TransientError as error:
         wait = timedelta(seconds=error.retry_after_seconds) if error.retry_after_seconds else RETRY
         again = row.attempts < MAX_ATTEMPTS
         outcome = {
-            "state": "planned" if again else "failed", "error_kind": "not accepted, may be tried again",
-            "retry_at": now + wait if again else None, "receipt": _error(error),
+            "state": "planned" if again else "failed",
+            "error_kind": "not accepted, may be tried again",
+            "retry_at": now + wait if again else None,
+            "receipt": _error(error),
         }
     except OutcomeUnknownError as error:
-        outcome = {"state": "in-doubt", "error_kind": "no answer after the message left", "receipt": _error(error)}
+        outcome = {
+            "state": "in-doubt",
+            "error_kind": "no answer after the message left",
+            "receipt": _error(error),
+        }
     except PermanentError as error:
         outcome = {"state": "failed", "error_kind": "refused", "receipt": _error(error)}
     with desk.database.write() as tx:
@@ -221,7 +263,13 @@ def settle(desk: Desk, ref: str, notice_ref: str, *, actor: str, now: datetime) 
             fields = {"sent_at": now} if new == "sent" else {}
             notice = tx.notices.move(notice.id, notice.state, new, **fields)
             write_journal(
-                tx, desk, at=now, actor=actor, act=f"notice-{new}", ref=ref, subject=notice_ref,
+                tx,
+                desk,
+                at=now,
+                actor=actor,
+                act=f"notice-{new}",
+                ref=ref,
+                subject=notice_ref,
                 payload={"deliveries": counts, "sha256": notice.sha256},
             )
         if new == "sent":
@@ -244,8 +292,8 @@ def _state_from(counts: Mapping[str, int]) -> NoticeState:
 def _next(ref: str, notice_ref: str, state: str, counts: Mapping[str, int]) -> str | None:
     if state == "approved":
         return (
-            f"{counts.get('delivered-to-outbox', 0)} message(s) lie in the outbox and are not sent: no mail provider is "
-            f"set up. Once they are delivered: `breach notify {ref} {notice_ref} --filed-as REFERENCE`"
+            f"{counts.get('delivered-to-outbox', 0)} message(s) lie in the outbox and are not sent: no mail provider "
+            f"is set up. Once they are delivered: `breach notify {ref} {notice_ref} --filed-as REFERENCE`"
         )
     if state == "in-doubt":
         return (
@@ -253,7 +301,9 @@ def _next(ref: str, notice_ref: str, state: str, counts: Mapping[str, int]) -> s
             f"`breach notify {ref} {notice_ref} --in-doubt arrived|not-arrived --because TEXT`"
         )
     if state == "failed":
-        return f"refused: see `breach show {ref}`; after mending the cause, `breach notify {ref} {notice_ref}` tries again"
+        return (
+            f"refused: see `breach show {ref}`; after mending the cause, `breach notify {ref} {notice_ref}` tries again"
+        )
     return "the next tick goes on with it" if state == "sending" else None
 
 
@@ -275,7 +325,13 @@ def record_filing(
             notice.id, notice.state, "filed", filed_as=filed_as, filed_by=actor.name, filed_at=now
         )
         write_journal(
-            tx, desk, at=now, actor=actor.name, act="filed", ref=ref, subject=notice_ref,
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="filed",
+            ref=ref,
+            subject=notice_ref,
             payload={"filed_as": filed_as, "sha256": notice.sha256, "obligation": notice.oid},
         )
         _told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now)
@@ -286,13 +342,16 @@ def record_filing(
 def _told(tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now: datetime) -> None:
     """Meet the obligation and record the telling as a fact, so that clocks waiting for it start."""
     siblings = [
-        one for one in tx.notices.list(ref)
+        one
+        for one in tx.notices.list(ref)
         if one.kind == "people" and one.id != notice.id and one.state not in ("withdrawn", "sent", "filed")
     ]
     if notice.kind == "people" and siblings:
         return  # letters in other languages are still to go
     row = tx.obligations.get(ref, notice.oid)
-    covers = [oid for oid in notice.route.get("covers", [notice.oid]) if tx.obligations.get(ref, oid).met_at is None]
+    covers = [
+        oid for oid in notice.route.get("covers", [notice.oid]) if tx.obligations.get(ref, oid).met_at is None
+    ]
     for oid in covers:
         tx.obligations.meet(ref, oid, at=now, by=by)
     moments: dict[str, Any] = {
@@ -327,9 +386,17 @@ def resolve_doubt(
         if not rows:
             raise IllegalTransitionError(f"{notice_ref}: nothing of it is in doubt")
         for row in rows:
-            tx.deliveries.resolve(row.id, "sent" if outcome == "arrived" else "planned", by=actor.name, at=now)
+            tx.deliveries.resolve(
+                row.id, "sent" if outcome == "arrived" else "planned", by=actor.name, at=now
+            )
         write_journal(
-            tx, desk, at=now, actor=actor.name, act="doubt-resolved", ref=ref, subject=notice_ref,
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="doubt-resolved",
+            ref=ref,
+            subject=notice_ref,
             payload={"outcome": outcome, "because": because, "deliveries": len(rows)},
         )
         if outcome == "not-arrived" and notice.state == "in-doubt":

@@ -56,16 +56,38 @@ def open_incident(
             return Opened(known.ref, False, None)
         incident = tx.incidents.open(
             title=facts.title or f"Breach at {facts.organisation.trading_name or facts.organisation.id}",
-            organisation_id=facts.organisation.id, drill=drill, opened_at=now, opened_by=actor.name,
-            wrapped_key=desk.vault.new_incident_key(), ladder=frozen_ladders(desk), request_key=request_key,
+            organisation_id=facts.organisation.id,
+            drill=drill,
+            opened_at=now,
+            opened_by=actor.name,
+            wrapped_key=desk.vault.new_incident_key(),
+            ladder=frozen_ladders(desk),
+            request_key=request_key,
         )
         stored = dumped(facts)
         tx.incidents.add_facts(
-            incident.ref, facts=stored, change=stored, learned_at=now, recorded_at=now, by=actor.name, source=source
+            incident.ref,
+            facts=stored,
+            change=stored,
+            learned_at=now,
+            recorded_at=now,
+            by=actor.name,
+            source=source,
         )
         write_journal(
-            tx, desk, at=now, actor=actor.name, act="opened", ref=incident.ref, subject=incident.ref,
-            payload={"title": incident.title, "organisation": facts.organisation.id, "source": source, "drill": drill},
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="opened",
+            ref=incident.ref,
+            subject=incident.ref,
+            payload={
+                "title": incident.title,
+                "organisation": facts.organisation.id,
+                "source": source,
+                "drill": drill,
+            },
         )
         assessment = reassess(tx, desk, incident.ref, actor=actor.name, now=now)
         desk.reached("open:before-commit")

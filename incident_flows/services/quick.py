@@ -45,11 +45,18 @@ def open_quickly(desk: Desk, facts: Facts, *, actor: Actor, now: datetime, sourc
     assert opened.assessment is not None
     risk = opened.assessment.risk
     if risk.level != "unlikely":
-        return Quick(opened.ref, False, risk.level, (f"the risk to people is {risk.level}, not unlikely", *risk.because[:4]))
+        return Quick(
+            opened.ref,
+            False,
+            risk.level,
+            (f"the risk to people is {risk.level}, not unlikely", *risk.because[:4]),
+        )
     with desk.database.read() as tx:
         open_ = against_closing(tx, opened.ref)
     if open_:
-        return Quick(opened.ref, False, risk.level, tuple(f"{one.subject}: {one.because}" for one in open_[:10]))
+        return Quick(
+            opened.ref, False, risk.level, tuple(f"{one.subject}: {one.because}" for one in open_[:10])
+        )
     grounds = f"accepts the engine's proposal: {risk.paragraph()}"
     decide(desk, opened.ref, RISK, "unlikely", because=grounds, actor=actor, now=now)
     try:

@@ -28,7 +28,13 @@ class Updated:
 
 
 def change_facts(
-    desk: Desk, ref: str, change: Mapping[str, Any], *, actor: Actor, now: datetime, source: str,
+    desk: Desk,
+    ref: str,
+    change: Mapping[str, Any],
+    *,
+    actor: Actor,
+    now: datetime,
+    source: str,
     learned_at: datetime | None = None,
 ) -> Updated:
     """Lay `change` over the incident's facts; null makes a fact unknown again.
@@ -42,11 +48,20 @@ def change_facts(
     """
     actor.require("update")
     with desk.database.write() as tx:
-        return store_change(tx, desk, ref, change, actor=actor.name, now=now, source=source, learned_at=learned_at)
+        return store_change(
+            tx, desk, ref, change, actor=actor.name, now=now, source=source, learned_at=learned_at
+        )
 
 
 def store_change(
-    tx: Tx, desk: Desk, ref: str, change: Mapping[str, Any], *, actor: str, now: datetime, source: str,
+    tx: Tx,
+    desk: Desk,
+    ref: str,
+    change: Mapping[str, Any],
+    *,
+    actor: str,
+    now: datetime,
+    source: str,
     learned_at: datetime | None = None,
 ) -> Updated:
     """The same within a transaction; the ledger uses it to record what was sent as a fact."""
@@ -60,11 +75,23 @@ def store_change(
     if kept == stored.facts:
         return Updated(ref, stored.version, (), None)
     version = tx.incidents.add_facts(
-        ref, facts=kept, change=dict(change), learned_at=learned_at or now, recorded_at=now, by=actor, source=source
+        ref,
+        facts=kept,
+        change=dict(change),
+        learned_at=learned_at or now,
+        recorded_at=now,
+        by=actor,
+        source=source,
     )
     changed = tuple(sorted(_paths(stored.facts, kept)))
     write_journal(
-        tx, desk, at=now, actor=actor, act="facts-changed", ref=ref, subject=f"facts {version}",
+        tx,
+        desk,
+        at=now,
+        actor=actor,
+        act="facts-changed",
+        ref=ref,
+        subject=f"facts {version}",
         payload={"version": version, "paths": list(changed), "source": source},
     )
     assessment = reassess(tx, desk, ref, actor=actor, now=now)

@@ -44,7 +44,11 @@ START = datetime(2026, 11, 20, 17, 30, tzinfo=UTC)
 SAMPLE = Path(__file__).parents[2] / "playbooks" / "samples" / "aimigos-studio.yaml"
 PEOPLE = 12
 ROUND = timedelta(hours=5)
-CONTACT = {"organisation": {"dpo": {"name": "Data Protection Officer", "email": "dpo@aimigos.example", "phone": "+34 900 000 000"}}}
+CONTACT = {
+    "organisation": {
+        "dpo": {"name": "Data Protection Officer", "email": "dpo@aimigos.example", "phone": "+34 900 000 000"}
+    }
+}
 
 
 @dataclass
@@ -77,9 +81,12 @@ class Stage:
 
     def desk(self) -> Desk:
         return Desk(
-            database=Database(self.url), library=self.library, vault=Vault(b"c" * 32),
+            database=Database(self.url),
+            library=self.library,
+            vault=Vault(b"c" * 32),
             channel=channel_from("smtp", url=f"smtp://127.0.0.1:{self.port}?starttls=0"),
-            sender="Data protection <privacy@aimigos.example>", owner=f"child-{os.getpid()}",
+            sender="Data protection <privacy@aimigos.example>",
+            owner=f"child-{os.getpid()}",
         )
 
 
@@ -134,9 +141,21 @@ def carry_on(stage: Stage, desk: Desk, acknowledge: Any) -> bool:
 
 def _decide_the_rest(desk: Desk, ref: str, anna: Any, now: datetime) -> None:
     with desk.database.read() as tx:
-        rows = [row for row in tx.obligations.list(ref) if row.running and row.status == "undetermined" and row.decided is None]
+        rows = [
+            row
+            for row in tx.obligations.list(ref)
+            if row.running and row.status == "undetermined" and row.decided is None
+        ]
     for row in rows:
-        decide(desk, ref, row.oid, "not-owed", because="found out in the course of the exercise", actor=anna, now=now)
+        decide(
+            desk,
+            ref,
+            row.oid,
+            "not-owed",
+            because="found out in the course of the exercise",
+            actor=anna,
+            now=now,
+        )
 
 
 def run(*, kills: int, seed: int = 1, say: Any = None) -> Figures:
@@ -162,8 +181,12 @@ def _warm(library: Library, home: Path) -> None:
     _write_people(home)
     stage = Stage(home, library, port=0)
     desk = Desk(
-        database=Database(stage.url), library=library, vault=Vault(b"c" * 32), channel=MemoryChannel(),
-        sender="Data protection <privacy@aimigos.example>", owner="warm",
+        database=Database(stage.url),
+        library=library,
+        vault=Vault(b"c" * 32),
+        channel=MemoryChannel(),
+        sender="Data protection <privacy@aimigos.example>",
+        owner="warm",
     )
     for _ in range(9):
         if carry_on(stage, desk, lambda line: None):
@@ -173,7 +196,9 @@ def _warm(library: Library, home: Path) -> None:
 
 
 def _write_people(home: Path) -> None:
-    rows = "".join(f"person{number}@people.example,{'es' if number % 3 else 'en'}\n" for number in range(PEOPLE))
+    rows = "".join(
+        f"person{number}@people.example,{'es' if number % 3 else 'en'}\n" for number in range(PEOPLE)
+    )
     (home / "people.csv").write_text("email,language\n" + rows)
 
 
@@ -182,7 +207,10 @@ def _one_life(home: Path, library: Library, figures: Figures, *, kills: int, cha
     _write_people(home)
     book = home / "relay.log"
     relay = subprocess.Popen(
-        [sys.executable, "-m", "tests.chaos.sink", str(book)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "tests.chaos.sink", str(book)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
         cwd=Path(__file__).parents[2],
     )
     assert relay.stdout is not None
@@ -206,22 +234,43 @@ def _one_life(home: Path, library: Library, figures: Figures, *, kills: int, cha
 
 
 POINTS = (
-    "open:before-commit", "open:committed", "update:before-commit", "draft:before-commit", "approve:before-commit",
-    "broadcast:started", "broadcast:page-planned", "notify:claimed", "notify:accepted", "notify:recorded",
-    "notify:settled", "decide:before-commit", "watch:claimed", "watch:paged", "watch:before-fired", "close:before-commit",
+    "open:before-commit",
+    "open:committed",
+    "update:before-commit",
+    "draft:before-commit",
+    "approve:before-commit",
+    "broadcast:started",
+    "broadcast:page-planned",
+    "notify:claimed",
+    "notify:accepted",
+    "notify:recorded",
+    "notify:settled",
+    "decide:before-commit",
+    "watch:claimed",
+    "watch:paged",
+    "watch:before-fired",
+    "close:before-commit",
 )
 
 
 def _aim(chance: random.Random) -> tuple[str | None, int]:
     """Where the next child dies: at a named point, or at whatever point comes as the n-th."""
-    return (chance.choice(POINTS), chance.randint(1, 2)) if chance.random() < 0.4 else (None, chance.randint(1, 5))
+    return (
+        (chance.choice(POINTS), chance.randint(1, 2))
+        if chance.random() < 0.4
+        else (None, chance.randint(1, 5))
+    )
 
 
-def _round(stage: Stage, said: list[str], reach: tuple[str | None, int] | None, figures: Figures) -> tuple[bool, bool]:
+def _round(
+    stage: Stage, said: list[str], reach: tuple[str | None, int] | None, figures: Figures
+) -> tuple[bool, bool]:
     """Fork a child that carries on, killed at the n-th passing of a point (None: not at all)."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # threads of the test runner; the child uses none of them
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # threads of the test runner; the child uses none of them
         child = os.fork()
     if child == 0:
         os.close(reader)
@@ -273,8 +322,8 @@ def _relayed(book: Path) -> Counter[str]:
 
 def _resolve(stage: Stage, book: Path, figures: Figures) -> None:
     """A person looks at the relay's log and says of each notice in doubt what became of it."""
-    from notifications import Address, Message, message_id_for
     from incident_flows.services.notify import settle
+    from notifications import Address, Message, message_id_for
 
     desk = stage.desk()
     relayed = _relayed(book)
@@ -285,7 +334,13 @@ def _resolve(stage: Stage, book: Path, figures: Figures) -> None:
     for row in rows:
         notice = refs[row.id]
         figures.in_doubt += 1
-        key = Message(to=Address("x@people.example"), sender=Address("privacy@aimigos.example"), subject="x", text="x", key=row.key)
+        key = Message(
+            to=Address("x@people.example"),
+            sender=Address("privacy@aimigos.example"),
+            subject="x",
+            text="x",
+            key=row.key,
+        )
         arrived = message_id_for(key) in relayed
         with desk.database.write() as tx:
             tx.deliveries.resolve(row.id, "sent" if arrived else "planned", by=anna.name, at=stage.now)
@@ -326,6 +381,10 @@ def _check(stage: Stage, book: Path, said: list[str], figures: Figures) -> None:
         figures.lost += abs(people - sent)  # one letter each, whatever was killed
     fired = Counter((row.subject, row.payload["step"], row.payload["due_at"]) for row in entries)
     figures.doubled += sum(count - 1 for count in fired.values() if count > 1)
-    figures.missed += sum(1 for step in steps if step.state in ("pending", "claimed") and step.due_at <= stage.now - timedelta(hours=30))
+    figures.missed += sum(
+        1
+        for step in steps
+        if step.state in ("pending", "claimed") and step.due_at <= stage.now - timedelta(hours=30)
+    )
     figures.late_max_s = max([figures.late_max_s, *(round(step.late_seconds or 0) for step in steps)])
     desk.database.dispose()

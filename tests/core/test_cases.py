@@ -22,7 +22,9 @@ LIBRARY = Library.load(cache=None)
 
 def _laid_under(base: Any, top: Any) -> Any:
     if isinstance(base, dict) and isinstance(top, dict):
-        return {key: _laid_under(base.get(key), top[key]) if key in top else base[key] for key in {**base, **top}}
+        return {
+            key: _laid_under(base.get(key), top[key]) if key in top else base[key] for key in {**base, **top}
+        }
     return base if top is None else top
 
 
@@ -39,7 +41,9 @@ def _cases() -> list[Any]:
 
 def _assessed(name: str, base: dict[str, Any], case: dict[str, Any]) -> Assessment:
     facts = facts_from(
-        Document(name, _laid_under(base, case.get("facts") or {})), lawbook=LIBRARY.lawbook, profiles=Profiles.at()
+        Document(name, _laid_under(base, case.get("facts") or {})),
+        lawbook=LIBRARY.lawbook,
+        profiles=Profiles.at(),
     )
     as_of = case.get("as_of")
     return assess(

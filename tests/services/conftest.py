@@ -63,7 +63,12 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def house(database: Database, library: Library) -> House:
     channel, pager = MemoryChannel(), NullPager()
     desk = Desk(
-        database=database, library=library, vault=Vault(b"k" * 32), channel=channel, pager=pager,
-        sender="Data protection <privacy@acme.example>", owner="test",
+        database=database,
+        library=library,
+        vault=Vault(b"k" * 32),
+        channel=channel,
+        pager=pager,
+        sender="Data protection <privacy@acme.example>",
+        owner="test",
     )
     return House(desk, channel, pager)

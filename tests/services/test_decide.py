@@ -14,7 +14,9 @@ from incident_flows.services.show import show
 AEPD = "eu-gdpr/tell-authority@es-aepd"
 
 
-def _decide(house: Any, ref: str, subject: str, answer: str, *, by: str = "anna", because: str = "because") -> Any:
+def _decide(
+    house: Any, ref: str, subject: str, answer: str, *, by: str = "anna", because: str = "because"
+) -> Any:
     return decide(house.desk, ref, subject, answer, because=because, actor=house.person(by), now=house.now)
 
 
@@ -38,7 +40,9 @@ def test_overruling_an_owed_duty_takes_a_second_person(house: Any) -> None:
 
 
 def test_a_second_account_of_the_same_person_is_no_second_person(house: Any) -> None:
-    add_account(house.desk, "anna-admin", roles=["handler"], person="anna", actor=house.person("boris"), now=house.now)
+    add_account(
+        house.desk, "anna-admin", roles=["handler"], person="anna", actor=house.person("boris"), now=house.now
+    )
     ref = house.open("aimigos-studio")
     _decide(house, ref, AEPD, "not-owed")
     with pytest.raises(PermissionDeniedError, match="same person"):
@@ -47,7 +51,11 @@ def test_a_second_account_of_the_same_person_is_no_second_person(house: Any) -> 
 
 def test_deciding_a_duty_owed_takes_one_person(house: Any) -> None:
     ref = house.open("terran-studio")
-    oid = next(one["id"] for one in show(house.desk, ref)["assessment"]["obligations"] if one["status"] == "undetermined")
+    oid = next(
+        one["id"]
+        for one in show(house.desk, ref)["assessment"]["obligations"]
+        if one["status"] == "undetermined"
+    )
     assert _decide(house, ref, oid, "owed").in_force
     assert _obligation(house, ref, oid).decided == "owed"
 

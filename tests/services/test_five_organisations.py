@@ -34,7 +34,8 @@ def _obligations(house: Any, ref: str) -> dict[str, dict[str, Any]]:
 
 def _owed_authorities(house: Any, ref: str) -> dict[str, str]:
     return {
-        id_: one["due_at"] for id_, one in _obligations(house, ref).items()
+        id_: one["due_at"]
+        for id_, one in _obligations(house, ref).items()
         if one["status"] == "owed" and one["addressee"]["kind"] == "authority" and one["due_at"]
     }
 
@@ -51,18 +52,39 @@ def _finish(house: Any, ref: str, folder: Path) -> Path:
         for one in drafted:
             if one.notice.state == "awaiting-approval":
                 approve(house.desk, ref, one.notice.ref, actor=boris, now=house.now)
-                notify(house.desk, ref, one.notice.ref, actor=anna, now=house.now, filed_as=f"REF-{round_}-{one.notice.ref}")
+                notify(
+                    house.desk,
+                    ref,
+                    one.notice.ref,
+                    actor=anna,
+                    now=house.now,
+                    filed_as=f"REF-{round_}-{one.notice.ref}",
+                )
     with house.desk.database.read() as tx:
-        rows = [row for row in tx.obligations.list(ref) if row.running and row.status == "undetermined" and row.decided is None]
+        rows = [
+            row
+            for row in tx.obligations.list(ref)
+            if row.running and row.status == "undetermined" and row.decided is None
+        ]
     for row in rows:
-        decide(house.desk, ref, row.oid, "not-owed", because="asked counsel; it does not apply", actor=anna, now=house.now)
+        decide(
+            house.desk,
+            ref,
+            row.oid,
+            "not-owed",
+            because="asked counsel; it does not apply",
+            actor=anna,
+            now=house.now,
+        )
     assert close(house.desk, ref, actor=anna, now=house.now).state == "closed"
     path = dossier(house.desk, ref, actor=anna, now=house.now, folder=folder)
     assert verify_file(path)["whole"] is True
     return path
 
 
-def test_b_spain_and_britain_are_told_at_the_same_instant_and_the_case_closes(house: Any, tmp_path: Path) -> None:
+def test_b_spain_and_britain_are_told_at_the_same_instant_and_the_case_closes(
+    house: Any, tmp_path: Path
+) -> None:
     ref = house.open("aimigos-studio")
     assert _owed_authorities(house, ref) == {
         "eu-gdpr/tell-authority@es-aepd": "2026-11-23T17:00:00Z",
@@ -109,8 +131,12 @@ def test_d_moscow_hears_within_24_and_72_hours_of_one_start(house: Any, tmp_path
     people = _obligations(house, ref)["ru-152fz/tell-people@people"]
     assert people["status"] == "not-owed"
     change_facts(
-        house.desk, ref, _answers({}, legal_name="ООО «Пример»", registration="ИНН 7700000000"),
-        actor=house.person(), now=house.now, source="operator found",
+        house.desk,
+        ref,
+        _answers({}, legal_name="ООО «Пример»", registration="ИНН 7700000000"),
+        actor=house.person(),
+        now=house.now,
+        source="operator found",
     )
     _finish(house, ref, tmp_path)
 
@@ -133,17 +159,32 @@ def test_e_data_called_anonymised_are_personal_all_the_same(house: Any, tmp_path
     ref = house.open("terran-studio")
     found = _obligations(house, ref)
     assert found["ru-152fz/tell-authority@ru-rkn"]["status"] == "undetermined"
-    assert found["in-certin/tell-authority@in-certin" if "in-certin/tell-authority@in-certin" in found else next(
-        id_ for id_ in found if id_.startswith("in-certin"))]["status"] == "undetermined"
+    assert (
+        found[
+            "in-certin/tell-authority@in-certin"
+            if "in-certin/tell-authority@in-certin" in found
+            else next(id_ for id_ in found if id_.startswith("in-certin"))
+        ]["status"]
+        == "undetermined"
+    )
     change_facts(
-        house.desk, ref,
+        house.desk,
+        ref,
         _answers(
-            {"role": "controller", "people": {"total": 40, "by_place": {"GE": 40}, "groups": ["customers"]},
-             "data": {"unavailable_hours": 0, "backup": "complete"}},
-            legal_name="Terran Studio LLC", establishments=[{"place": "GE", "main": True}], statuses=[], sectors=["media"],
+            {
+                "role": "controller",
+                "people": {"total": 40, "by_place": {"GE": 40}, "groups": ["customers"]},
+                "data": {"unavailable_hours": 0, "backup": "complete"},
+            },
+            legal_name="Terran Studio LLC",
+            establishments=[{"place": "GE", "main": True}],
+            statuses=[],
+            sectors=["media"],
             markets=["GE"],
         ),
-        actor=house.person(), now=house.now, source="answers",
+        actor=house.person(),
+        now=house.now,
+        source="answers",
     )
     assert set(_owed_authorities(house, ref)) == {"ge-2023/tell-authority@ge-pdps"}
     _finish(house, ref, tmp_path)
@@ -152,14 +193,22 @@ def test_e_data_called_anonymised_are_personal_all_the_same(house: Any, tmp_path
 def test_a_once_answered_the_lead_authority_is_told(house: Any, tmp_path: Path) -> None:
     ref = house.open("nero-studio")
     change_facts(
-        house.desk, ref,
+        house.desk,
+        ref,
         _answers(
-            {"role": "controller", "people": {"total": 300, "by_place": {"PL": 250, "DE": 50}, "groups": ["customers"]},
-             "breach": {"acquired": True}},
-            legal_name="Nero Studio sp. z o.o.", establishments=[{"place": "PL", "main": True}], statuses=[],
+            {
+                "role": "controller",
+                "people": {"total": 300, "by_place": {"PL": 250, "DE": 50}, "groups": ["customers"]},
+                "breach": {"acquired": True},
+            },
+            legal_name="Nero Studio sp. z o.o.",
+            establishments=[{"place": "PL", "main": True}],
+            statuses=[],
             markets=["PL", "DE"],
         ),
-        actor=house.person(), now=house.now, source="answers",
+        actor=house.person(),
+        now=house.now,
+        source="answers",
     )
     assert _owed_authorities(house, ref) == {"eu-gdpr/tell-authority@pl-uodo": "2026-11-23T11:30:00Z"}
     promised = show(house.desk, ref)["assessment"]["promises"]

@@ -19,20 +19,38 @@ from incident_flows.services.update import change_facts
 from incident_flows.services.watch import tick
 from notifications import OutcomeUnknownError, PermanentError, TransientError
 
-OFFICER = {"organisation": {"dpo": {"name": "Ana Ruiz", "email": "dpo@aimigos.example", "phone": "+34 600 000 000"}}}
+OFFICER = {
+    "organisation": {"dpo": {"name": "Ana Ruiz", "email": "dpo@aimigos.example", "phone": "+34 600 000 000"}}
+}
 PROCESSOR = {
     "organisation": {
-        "id": "hoster", "legal_name": "Hoster GmbH", "establishments": [{"place": "DE-BE", "main": True}],
-        "sectors": ["digital"], "statuses": [],
+        "id": "hoster",
+        "legal_name": "Hoster GmbH",
+        "establishments": [{"place": "DE-BE", "main": True}],
+        "sectors": ["digital"],
+        "statuses": [],
         "dpo": {"name": "Kim Schmidt", "email": "dpo@hoster.example", "phone": "+49 30 0"},
-        "controllers": [{"id": "shop", "name": "Shop AG", "contact": {"name": "Shop", "email": "privacy@shop.example"}}],
+        "controllers": [
+            {"id": "shop", "name": "Shop AG", "contact": {"name": "Shop", "email": "privacy@shop.example"}}
+        ],
     },
     "role": "processor",
     "moments": {"aware_at": "2026-11-22T08:00:00+01:00"},
-    "breach": {"kinds": ["confidentiality"], "cause": "malicious-outsider", "exposure": "hostile", "acquired": True, "medium": "electronic"},
+    "breach": {
+        "kinds": ["confidentiality"],
+        "cause": "malicious-outsider",
+        "exposure": "hostile",
+        "acquired": True,
+        "medium": "electronic",
+    },
     "data": {"kinds": ["name", "email"], "protection": "none"},
     "people": {"total": 10, "by_place": {"DE": 10}, "groups": ["users-of-a-client"]},
-    "narrative": {"what_happened": "A server was broken into.", "consequences": "Fraud.", "measures_taken": "Closed.", "measures_proposed": "Patched."},
+    "narrative": {
+        "what_happened": "A server was broken into.",
+        "consequences": "Fraud.",
+        "measures_taken": "Closed.",
+        "measures_proposed": "Patched.",
+    },
 }
 
 
@@ -114,7 +132,9 @@ def test_only_another_person_approves_and_only_this_text(house: Any) -> None:
     with pytest.raises(NotApprovedError, match="not the one given"):
         approve(house.desk, ref, old.ref, actor=house.person("boris"), now=house.now, sha256="00ff")
     approve(house.desk, ref, old.ref, actor=house.person("boris"), now=house.now, sha256=old.sha256[:10])
-    change_facts(house.desk, ref, {"data": {"records": 1021}}, actor=house.person(), now=house.now, source="count")
+    change_facts(
+        house.desk, ref, {"data": {"records": 1021}}, actor=house.person(), now=house.now, source="count"
+    )
     second, _ = draft(house.desk, ref, "eu-gdpr/tell-authority", actor=house.person("anna"), now=house.now)
     new = second[0].notice
     assert (new.state, new.supersedes) == ("awaiting-approval", old.ref)
@@ -122,7 +142,9 @@ def test_only_another_person_approves_and_only_this_text(house: Any) -> None:
         _notify(house, ref, old.ref)
     with pytest.raises(NotApprovedError, match="must be approved first"):
         _notify(house, ref, new.ref)
-    reject(house.desk, ref, new.ref, because="the number is wrong", actor=house.person("boris"), now=house.now)
+    reject(
+        house.desk, ref, new.ref, because="the number is wrong", actor=house.person("boris"), now=house.now
+    )
     with pytest.raises(IllegalTransitionError):
         approve(house.desk, ref, new.ref, actor=house.person("boris"), now=house.now)
 
@@ -140,7 +162,8 @@ def test_everybody_gets_one_letter_and_nobody_sees_another(house: Any, tmp_path:
     people = tmp_path / "people.csv"
     people.write_text(
         "email,name,language,place\nmaria@people.example,María,es,ES\njohn@people.example,John,en,GB\n"
-        "JOHN@people.example,John,en,GB\nkarl@people.example,Karl,,DE\nnot an address,X,en,GB\n", encoding="utf-8",
+        "JOHN@people.example,John,en,GB\nkarl@people.example,Karl,,DE\nnot an address,X,en,GB\n",
+        encoding="utf-8",
     )
     done = import_recipients(house.desk, ref, people, actor=house.person(), now=house.now)
     assert (done.accepted, done.duplicates, len(done.refused)) == (3, 1, 1)
@@ -155,7 +178,9 @@ def test_everybody_gets_one_letter_and_nobody_sees_another(house: Any, tmp_path:
     assert len(house.channel.messages) == 3
     for email, message in sent.items():
         others = [other for other in sent if other != email]
-        assert not any(other in message.text + (message.html or "") + str(message.headers) for other in others)
+        assert not any(
+            other in message.text + (message.html or "") + str(message.headers) for other in others
+        )
     assert "Hola" in sent["maria@people.example"].text
     met = {one["id"]: one["met_at"] for one in show(house.desk, ref)["obligations"]}
     assert met["eu-gdpr/tell-people@people"]

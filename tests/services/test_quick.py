@@ -10,12 +10,19 @@ from incident_flows.services.show import show
 
 CASE = {
     "organisation": {
-        "id": "acme", "legal_name": "Acme SL", "establishments": [{"place": "ES", "main": True}], "sectors": [], "statuses": [],
+        "id": "acme",
+        "legal_name": "Acme SL",
+        "establishments": [{"place": "ES", "main": True}],
+        "sectors": [],
+        "statuses": [],
     },
     "role": "controller",
     "moments": {"detected_at": "2026-11-22T08:30:00+01:00", "aware_at": "2026-11-22T08:30:00+01:00"},
     "breach": {
-        "kinds": ["confidentiality"], "cause": "mistake", "acquired": True, "medium": "electronic",
+        "kinds": ["confidentiality"],
+        "cause": "mistake",
+        "acquired": True,
+        "medium": "electronic",
         "exposure": "trusted-recipient",
     },
     "data": {"kinds": ["name", "email"], "protection": "none", "backup": "complete", "unavailable_hours": 0},
