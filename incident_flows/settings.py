@@ -72,6 +72,11 @@ class Settings:
         return self.home / "keys" / "master.key"
 
     @property
+    def rota(self) -> Path:
+        """Who of the team is told when; without the file, everybody in BREACH_PAGING."""
+        return self.home / "rota.yaml"
+
+    @property
     def organisations(self) -> Path:
         """Folder of this installation's own organisation profiles."""
         return self.home / "organisations"

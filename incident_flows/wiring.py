@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from incident_flows.errors import InputError, StorageError
@@ -38,6 +40,7 @@ def home_of(settings: Settings) -> None:
 
 def desk_from(settings: Settings, *, library: Library | None = None, migrate: bool = True) -> Desk:
     """Return the desk: everything a verb needs, connected. Imports the database only now."""
+    from incident_flows.knowledge.rota import RotaFile
     from incident_flows.services.desk import Desk
     from incident_flows.storage.database import Database
 
@@ -53,6 +56,11 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
         pager=_pager(settings),
         sender=settings.sender,
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+        rota_file=RotaFile(settings.rota),
+        pager_for=_pager_of,
+        secret=os.environ.get,
+        heartbeat=_heartbeat(settings),
+        monotonic=time.monotonic,
     )
 
 
@@ -99,6 +107,30 @@ def channel_from_settings(settings: Settings) -> Channel:
             f"{'SENDGRID_API_KEY, BREACH_SENDGRID_URL' if key else 'BREACH_SMTP_URL'}: {error}"
         ) from None
     return channel_from("outbox", folder=settings.outbox)
+
+
+def _pager_of(addresses: tuple[str, ...]) -> Pager:
+    """Return a pager for one person's own addresses."""
+    from notifications.paging import Pager as Apprise
+
+    return Apprise(addresses)
+
+
+def _heartbeat(settings: Settings) -> Callable[[], bool] | None:
+    """Return what tells somebody outside that a tick ran; None if nobody is to be told."""
+    url = settings.heartbeat_url
+    if url is None:
+        return None
+
+    def beat() -> bool:
+        import httpx
+
+        try:
+            return httpx.get(url, timeout=3, follow_redirects=True).is_success
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+
+    return beat
 
 
 def _pager(settings: Settings) -> Pager | None:

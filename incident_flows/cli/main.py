@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from incident_flows.cli import engine, reading, writing
+from incident_flows.cli import engine, escalating, reading, writing
 
 app = typer.Typer(
     name="breach",
@@ -43,6 +43,7 @@ def everywhere(
 
 reading.register(app)
 writing.register(app)
+escalating.register(app)
 engine.register(app)
 
 

@@ -131,16 +131,20 @@ def clocks(
     incident: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     json: Json = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 3 if a legal deadline has passed unmet.")] = False,
+    ics: Annotated[bool, typer.Option("--ics", help="Print a calendar, for calendar programs.")] = False,
 ) -> None:
     """Running clocks, soonest first."""
+    from incident_flows.core.ical import calendar
     from incident_flows.services import show as shown
 
     desk, now = common.desk(), common.now()
     rows = shown.clocks(desk, incident, now=now)
-    if json:
+    if ics:
+        print(calendar(rows, now=now), end="")
+    elif json:
         render.print_json(rows)
     elif rows:
-        render.deadlines(rows, now=now, incident=incident is None)
+        render.deadlines(rows, now=now, incident=incident is None, forecast=True)
     else:
         render.say("No clock is running.")
     if check and any(row["overdue"] and row["end"] == "deadline" for row in rows):

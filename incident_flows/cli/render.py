@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 SPECIAL = ("organisation.statuses", "organisation.sectors", "findings.")
+LONGEST_TABLE = 24  # rows; more are easier read as lines
 NARROWEST = 110  # columns a table of deadlines needs when nobody's terminal says otherwise
 
 
@@ -74,8 +75,17 @@ def wall(text: str | None) -> str:
     return f"{datetime.fromisoformat(instant):%a %d %b %Y %H:%M} {zone.rstrip(']')}"
 
 
-def deadlines(rows: Iterable[Mapping[str, Any]], *, now: datetime, incident: bool = False) -> None:
-    """Print clocks as a table: addressee, local and UTC time, time left, article."""
+def deadlines(
+    rows: Iterable[Mapping[str, Any]], *, now: datetime, incident: bool = False, forecast: bool = False
+) -> None:
+    """Print clocks as a table: addressee, local and UTC time, time left, article.
+
+    Args:
+        rows: The clocks.
+        now: The present instant.
+        incident: Whether to name the incident.
+        forecast: Whether to show the chance to miss each.
+    """
     shown = []
     rows = list(rows)
     if not rows:
@@ -103,8 +113,12 @@ def deadlines(rows: Iterable[Mapping[str, Any]], *, now: datetime, incident: boo
                 time_left(end, now),
                 cited(row),
                 row["status"],
+                *([_percent(row.get("chance_to_miss"))] if forecast else []),
             )
         )
+    if len(rows) > LONGEST_TABLE:
+        _listed(rows, shown, incident=incident)
+        return
     head = (
         *(["incident"] if incident else []),
         "tell",
@@ -113,8 +127,22 @@ def deadlines(rows: Iterable[Mapping[str, Any]], *, now: datetime, incident: boo
         "left",
         "article",
         "status",
+        *(["may miss"] if forecast else []),
     )
     table(head, shown)
+
+
+def _percent(chance: float | None) -> str:
+    return "—" if chance is None else f"{chance:.0%}"
+
+
+def _listed(rows: list[Mapping[str, Any]], shown: list[tuple[str, ...]], *, incident: bool) -> None:
+    """Print clocks as two lines each: what a table would fold into columns of single words."""
+    for row, cells in zip(rows, shown, strict=True):
+        named, (tell, by, at, left, article, *rest) = cells[:incident], cells[incident:]
+        where = f"{row['jurisdiction']}: " if row.get("jurisdiction") else ""
+        say(f" {at:<32} {left:<20} {' · '.join([*named, *rest])}")
+        say(f"     {where}{tell} · {by} · {article}")
 
 
 def cited(row: Mapping[str, Any]) -> str:
@@ -212,6 +240,7 @@ def _clock(one: Mapping[str, Any]) -> dict[str, Any]:
         "cite": one["cite"],
         "confidence": one["confidence"],
         "status": one["status"],
+        "jurisdiction": one["jurisdiction"],
     }
 
 

@@ -66,10 +66,20 @@ class Desk:
     on_step: Callable[[str], None] | None = None  # where a test or the chaos harness may cut in
 
     @cached_property
+    def _escalation(self) -> dict[str, Any]:
+        found: dict[str, Any] = read_yaml(self.library.root / "policies" / "escalation.yaml").data
+        return found
+
+    @cached_property
     def ladders(self) -> dict[str, Ladder]:
-        """Reminder ladders by kind of addressee."""
-        data = read_yaml(self.library.root / "policies" / "escalation.yaml").data
-        return {name: Ladder.model_validate(ladder) for name, ladder in data["ladders"].items()}
+        """Reminder ladders by duty, kind of rule or kind of addressee."""
+        return {name: Ladder.model_validate(ladder) for name, ladder in self._escalation["ladders"].items()}
+
+    @property
+    def estimates(self) -> Mapping[str, Mapping[str, float]]:
+        """How long what is to be done takes, by the playbook."""
+        found: Mapping[str, Mapping[str, float]] = self._escalation.get("estimates", {})
+        return found
 
     @property
     def rota(self) -> Rota | None:

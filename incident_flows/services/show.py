@@ -10,6 +10,7 @@ from incident_flows.core.instants import show_local, show_utc
 from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.desk import Desk
+from incident_flows.services.forecast import Forecast
 from incident_flows.storage.database import Tx
 from incident_flows.storage.tables import IncidentState
 
@@ -65,19 +66,20 @@ def clocks(desk: Desk, ref: str | None, *, now: datetime) -> list[dict[str, Any]
     with desk.database.read() as tx:
         if ref is not None:
             tx.incidents.get(ref)
+        forecast = Forecast.of(tx, desk)
         for row in tx.obligations.open_clocks(limit=1_000_000):
             if ref is not None and row.incident_ref != ref:
                 continue
             if row.reach == "unknown" and row.decided is None:
                 summed.setdefault(row.incident_ref, []).append(row)
             else:
-                rows.append(clock_json(row, now=now))
+                rows.append(clock_json(row, now=now, chance_to_miss=forecast.chance(row, now=now)))
     for incident_ref, ones in summed.items():
-        rows.append(_summed(incident_ref, ones, now=now))
+        rows.append(_summed(incident_ref, ones, forecast, now=now))
     return sorted(rows, key=lambda one: (one["effective_at"] is None, one["effective_at"] or "", one["incident"], one["obligation"]))
 
 
-def clock_json(row: Any, *, now: datetime) -> dict[str, Any]:
+def clock_json(row: Any, *, now: datetime, chance_to_miss: float | None = None) -> dict[str, Any]:
     """Return one clock: addressee, end in UTC and on the addressee's wall, time left, article."""
     end = row.due_at or row.provisional_due_at or row.target_at
     kind = "deadline" if row.due_at else "provisional" if row.provisional_due_at else "target" if row.target_at else "none"
@@ -91,10 +93,11 @@ def clock_json(row: Any, *, now: datetime) -> dict[str, Any]:
         "seconds_left": round((end - now).total_seconds()) if end else None,
         "overdue": bool(end and end <= now), "standard": detail.get("standard"), "cite": row.cite,
         "confidence": row.confidence, "waits_for": (detail.get("clock") or {}).get("waits_for"),
+        "chance_to_miss": chance_to_miss,
     }
 
 
-def _summed(ref: str, ones: list[Any], *, now: datetime) -> dict[str, Any]:
+def _summed(ref: str, ones: list[Any], forecast: Forecast, *, now: datetime) -> dict[str, Any]:
     ends = [end for row in ones if (end := row.due_at or row.provisional_due_at or row.target_at)]
     end = min(ends, default=None)
     first = next((row for row in ones if end in (row.due_at, row.provisional_due_at, row.target_at)), ones[0])
@@ -106,7 +109,7 @@ def _summed(ref: str, ones: list[Any], *, now: datetime) -> dict[str, Any]:
         "provisional_due_at": _utc(end), "target_at": None, "due_on": None,
         "seconds_left": round((end - now).total_seconds()) if end else None, "overdue": bool(end and end <= now),
         "standard": f"not determined: answer {', '.join(facts[:4])}", "cite": f"{len({row.duty.split('/')[0] for row in ones})} laws",
-        "confidence": None, "waits_for": None,
+        "confidence": None, "waits_for": None, "chance_to_miss": forecast.chance(first, now=now) if end else None,
     }
 
 
@@ -143,7 +146,7 @@ def _decision(row: Any) -> dict[str, Any]:
 
 def _step(row: Any) -> dict[str, Any]:
     return {
-        "obligation": row.oid, "name": row.name, "due_at": show_utc(row.due_at), "state": row.state,
+        "id": row.id, "obligation": row.oid, "name": row.name, "due_at": show_utc(row.due_at), "state": row.state,
         "fired_at": _utc(row.fired_at), "late_seconds": row.late_seconds, "late_because": row.late_because,
         "acknowledged_by": row.acknowledged_by,
     }

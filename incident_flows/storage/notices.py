@@ -127,6 +127,34 @@ class Notices(Noun):
             select(NoticeRow).where(col(NoticeRow.state) == state).order_by(col(NoticeRow.id)).limit(limit)
         )
 
+    def under_way(self) -> Sequence[tuple[str, str, str, bool]]:
+        """Return incident, obligation, state, and whether fields are missing, of all notices not done with."""
+        states: Sequence[NoticeState] = (
+            "draft", "awaiting-approval", "approved", "sending", "in-doubt", "failed",
+        )  # fmt: skip
+        row = NoticeRow
+        found = self._session.execute(
+            select(col(row.incident_ref), col(row.oid), col(row.state), col(row.missing))
+            .where(col(row.state).in_(states))
+        )
+        return [(ref, oid, state, bool(missing)) for ref, oid, state, missing in found]
+
+    def durations(
+        self, limit: int = 200
+    ) -> Sequence[tuple[str, datetime, datetime | None, datetime | None]]:
+        """Return kind, and when drafted, approved and brought to its addressee, of notices done lately."""
+        row = NoticeRow
+        found: list[tuple[str, datetime, datetime | None, datetime | None]] = []
+        for state, done in (("sent", col(row.sent_at)), ("filed", col(row.filed_at))):
+            rows = self._session.execute(
+                select(col(row.kind), col(row.drafted_at), col(row.approved_at), done)
+                .where(col(row.state) == state)
+                .order_by(col(row.id).desc())
+                .limit(limit)
+            )
+            found += [(one[0], one[1], one[2], one[3]) for one in rows]
+        return found
+
     def move(
         self,
         notice_id: int,
