@@ -237,6 +237,7 @@ def obligation_json(one: Obligation) -> dict[str, Any]:
         "duty": one.duty,
         "title": one.title,
         "source_id": version.source_id,
+        "jurisdiction": one.regime.place,
         "kind": "law" if one.regime.kind == "statute" else one.regime.kind,
         "status": one.status,
         "reach": one.reach.value,
