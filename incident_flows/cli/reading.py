@@ -26,8 +26,12 @@ def assess(
     files: Annotated[list[Path], typer.Argument(metavar="FACTS...", help="Facts files, YAML or JSON.")],
     json: Json = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show the path through each rule.")] = False,
-    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Use the law of that date.")] = None,
-    what_if: Annotated[bool, typer.Option("--what-if", help="Count bills as law. Never for a live clock.")] = False,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="Use the law of that date.")
+    ] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Count bills as law. Never for a live clock.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="List every duty.")] = False,
 ) -> None:
     """What would be owed on these facts. Writes nothing; needs no database and no Prefect."""
@@ -51,7 +55,9 @@ def assess(
         if json:
             render.print_json(result, line=len(files) > 1)
         else:
-            render.say(f"{facts.title or path.name} — {facts.organisation.trading_name or facts.organisation.id}")
+            render.say(
+                f"{facts.title or path.name} — {facts.organisation.trading_name or facts.organisation.id}"
+            )
             render.assessment(result, now=now, explain=explain, everything=everything)
     if faults:
         raise InputError(faults)
@@ -83,7 +89,13 @@ def list_(
     render.table(
         ("incident", "what", "organisation", "state", "next clock (UTC)"),
         [
-            (one["id"] + (" DRILL" if one["drill"] else ""), one["title"], one["organisation"], one["state"], render.utc(one["next_due_at"]))
+            (
+                one["id"] + (" DRILL" if one["drill"] else ""),
+                one["title"],
+                one["organisation"],
+                one["state"],
+                render.utc(one["next_due_at"]),
+            )
             for one in rows
         ],
     )
@@ -92,7 +104,9 @@ def list_(
 def show(
     incident: Annotated[str, typer.Argument(metavar="ID")],
     json: Json = False,
-    notice: Annotated[str | None, typer.Option("--notice", metavar="NOTICE", help="One notice with its exact text.")] = None,
+    notice: Annotated[
+        str | None, typer.Option("--notice", metavar="NOTICE", help="One notice with its exact text.")
+    ] = None,
 ) -> None:
     """One incident: facts, obligations, notices, deliveries, steps, journal."""
     from incident_flows.services import show as shown
@@ -104,14 +118,24 @@ def show(
         if json:
             render.print_json(row)
         else:
-            render.say(f"{row['id']} {row['state']} · {row['obligation']} · SHA-256 {row['sha256']}", "", row["subject"], "", row["text"])
+            render.say(
+                f"{row['id']} {row['state']} · {row['obligation']} · SHA-256 {row['sha256']}",
+                "",
+                row["subject"],
+                "",
+                row["text"],
+            )
         return
     whole = shown.show(desk, incident)
     if json:
         render.print_json(whole)
         return
-    render.say(f"{whole['id']}{' DRILL' if whole['drill'] else ''} · {whole['title']} · {whole['organisation']} · {whole['state']}")
-    render.say(f"Risk to people: {whole['assessment']['risk']['level'].upper()}; facts version {whole['facts_version']}")
+    render.say(
+        f"{whole['id']}{' DRILL' if whole['drill'] else ''} · {whole['title']} · {whole['organisation']} · {whole['state']}"
+    )
+    render.say(
+        f"Risk to people: {whole['assessment']['risk']['level'].upper()}; facts version {whole['facts_version']}"
+    )
     render.deadlines(shown.clocks(desk, incident, now=now), now=now)
     met = [one for one in whole["obligations"] if one["met_at"]]
     for one in met:
@@ -120,9 +144,13 @@ def show(
         if one["state"] == "withdrawn":
             continue  # replaced by a later text; --json shows it
         empty = f"; empty: {', '.join(item['label'] for item in one['missing'])}" if one["missing"] else ""
-        render.say(f"  {one['id']} {one['state']} · {one['obligation']} · {one['language']} · {one['sha256'][:12]}{empty}")
+        render.say(
+            f"  {one['id']} {one['state']} · {one['obligation']} · {one['language']} · {one['sha256'][:12]}{empty}"
+        )
     if whole["deliveries"]:
-        render.say("Deliveries: " + ", ".join(f"{count} {state}" for state, count in whole["deliveries"].items()))
+        render.say(
+            "Deliveries: " + ", ".join(f"{count} {state}" for state, count in whole["deliveries"].items())
+        )
     for question in whole["assessment"]["questions"][:5]:
         render.say(f"  ? {question['fact']}: {question['because']}")
 
@@ -130,7 +158,9 @@ def show(
 def clocks(
     incident: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     json: Json = False,
-    check: Annotated[bool, typer.Option("--check", help="Exit 3 if a legal deadline has passed unmet.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 3 if a legal deadline has passed unmet.")
+    ] = False,
     ics: Annotated[bool, typer.Option("--ics", help="Print a calendar, for calendar programs.")] = False,
 ) -> None:
     """Running clocks, soonest first."""
@@ -152,7 +182,10 @@ def clocks(
 
 
 def verify(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A dossier; without it, this installation's journal.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A dossier; without it, this installation's journal."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a dossier offline, or the journal: anything changed, missing or reordered is found."""
@@ -162,4 +195,7 @@ def verify(
     if json:
         render.print_json(result)
     else:
-        render.say(f"whole: {result['entries']} journal entries" + (f", {result['members']} members" if "members" in result else ""))
+        render.say(
+            f"whole: {result['entries']} journal entries"
+            + (f", {result['members']} members" if "members" in result else "")
+        )

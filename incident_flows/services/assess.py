@@ -32,20 +32,33 @@ def reassess(tx: Tx, desk: Desk, ref: str, *, actor: str, now: datetime) -> Asse
     assessment = desk.library.assess(facts, today=now.date(), confirmed=_confirmed(tx, ref, facts))
     result = assessment.to_json()
     tx.incidents.add_assessment(
-        ref, facts_version=stored.version, lawbook_version=assessment.lawbook.version,
-        lawbook_sha256=assessment.lawbook.sha256, law_as_of=assessment.as_of,
-        versions=dict(assessment.versions), result=result, assessed_at=now,
+        ref,
+        facts_version=stored.version,
+        lawbook_version=assessment.lawbook.version,
+        lawbook_sha256=assessment.lawbook.sha256,
+        law_as_of=assessment.as_of,
+        versions=dict(assessment.versions),
+        result=result,
+        assessed_at=now,
     )
     everything = (*assessment.obligations, *assessment.promises)
     changes = tx.obligations.sync(ref, [_row(one) for one in everything])
-    said = [
-        {"obligation": change.oid, "change": change.kind, **_difference(change)} for change in changes
-    ]
+    said = [{"obligation": change.oid, "change": change.kind, **_difference(change)} for change in changes]
     write_journal(
-        tx, desk, at=now, actor=actor, act="assessed", ref=ref, subject=ref,
+        tx,
+        desk,
+        at=now,
+        actor=actor,
+        act="assessed",
+        ref=ref,
+        subject=ref,
         payload={
-            "facts_version": stored.version, "risk": assessment.risk.level, "law_as_of": result["law_as_of"],
-            "counts": _counts(everything), "changes": said[:200], "changes_in_all": len(said),
+            "facts_version": stored.version,
+            "risk": assessment.risk.level,
+            "law_as_of": result["law_as_of"],
+            "counts": _counts(everything),
+            "changes": said[:200],
+            "changes_in_all": len(said),
         },
     )
     _meet_records(tx, ref, now)
@@ -83,13 +96,22 @@ def _text(value: Any) -> Any:
 def _row(one: Obligation) -> dict[str, Any]:
     deadline = one.running.deadline
     return {
-        "oid": one.id, "duty": one.duty, "source_id": one.source_id,
+        "oid": one.id,
+        "duty": one.duty,
+        "source_id": one.source_id,
         "kind": "law" if one.regime.kind == "statute" else one.regime.kind,
-        "addressee_kind": one.addressee.kind, "addressee_id": one.addressee.id, "addressee_name": one.addressee.name,
-        "status": one.status, "reach": "yes" if one.reach is Truth.YES else "unknown",
-        "due_at": one.running.due_at, "provisional_due_at": one.running.provisional_due_at,
-        "target_at": one.running.target_at, "due_on": deadline.due_on if deadline else None,
-        "zone": one.addressee.zone, "cite": one.version.source.cite, "confidence": one.version.source.confidence,
+        "addressee_kind": one.addressee.kind,
+        "addressee_id": one.addressee.id,
+        "addressee_name": one.addressee.name,
+        "status": one.status,
+        "reach": "yes" if one.reach is Truth.YES else "unknown",
+        "due_at": one.running.due_at,
+        "provisional_due_at": one.running.provisional_due_at,
+        "target_at": one.running.target_at,
+        "due_on": deadline.due_on if deadline else None,
+        "zone": one.addressee.zone,
+        "cite": one.version.source.cite,
+        "confidence": one.version.source.confidence,
         "detail": obligation_json(one),
     }
 
@@ -139,10 +161,24 @@ def plan_steps(tx: Tx, desk: Desk, ref: str, *, now: datetime) -> None:
             ladder = ladder_for(ladders, kinds_of(row.duty, row.kind, row.addressee_kind))
             start = min(_started(row) or incident.opened_at, end - timedelta(seconds=1))
             steps = steps_for(
-                ladder, start_at=start, end_at=end, planned_at=now, provisional=row.due_at is None,
+                ladder,
+                start_at=start,
+                end_at=end,
+                planned_at=now,
+                provisional=row.due_at is None,
                 moved_from=planned.get(row.oid),
             )
-            _plan(tx, incident.id, row.oid, row.plan_version, steps, end, row.addressee_name, ladder=ladder, now=now)
+            _plan(
+                tx,
+                incident.id,
+                row.oid,
+                row.plan_version,
+                steps,
+                end,
+                row.addressee_name,
+                ladder=ladder,
+                now=now,
+            )
     _plan_questions(tx, incident, ladders["default"], open_reach, now=now)
 
 
@@ -175,13 +211,34 @@ def _started(row: Any) -> datetime | None:
 
 
 def _plan(
-    tx: Tx, incident_id: int, oid: str, version: int, steps: Sequence[PlannedStep], end: datetime, name: str, *,
-    ladder: Ladder, now: datetime,
+    tx: Tx,
+    incident_id: int,
+    oid: str,
+    version: int,
+    steps: Sequence[PlannedStep],
+    end: datetime,
+    name: str,
+    *,
+    ladder: Ladder,
+    now: datetime,
 ) -> None:
-    detail: dict[str, Any] = {"end_at": end.isoformat(), "addressee": name, "wake_within": ladder.wake_within_minutes}
+    detail: dict[str, Any] = {
+        "end_at": end.isoformat(),
+        "addressee": name,
+        "wake_within": ladder.wake_within_minutes,
+    }
     if ladder.escalate_after_minutes is not None:
         detail["escalate_after"] = ladder.escalate_after_minutes
-    tx.steps.plan(incident_id, oid, version, [
-        (one.name, one.due_at, {**one.detail, **detail, **({} if one.due_at > now else {"planned_at": now.isoformat()})})
-        for one in steps
-    ])
+    tx.steps.plan(
+        incident_id,
+        oid,
+        version,
+        [
+            (
+                one.name,
+                one.due_at,
+                {**one.detail, **detail, **({} if one.due_at > now else {"planned_at": now.isoformat()})},
+            )
+            for one in steps
+        ],
+    )

@@ -101,24 +101,58 @@ def _board(tx: Tx, incident: Any, rows: list[dict[str, Any]]) -> Board:
     )
     shown = tuple({key: row[key] for key in SHOWN_OF_A_CLOCK} for row in rows)
     notices_shown = tuple(
-        {"id": row.ref, "obligation": row.oid, "state": row.state, "language": row.language, "sha256": row.sha256[:12],
-         "missing": len(row.missing)}
-        for row in notices if row.state != "withdrawn"
+        {
+            "id": row.ref,
+            "obligation": row.oid,
+            "state": row.state,
+            "language": row.language,
+            "sha256": row.sha256[:12],
+            "missing": len(row.missing),
+        }
+        for row in notices
+        if row.state != "withdrawn"
     )
     decisions = tuple(
         (["risk"] if result["risk"]["level"] == "undetermined" else [])
-        + [row.oid for row in obligations if row.running and row.status == "undetermined" and row.decided is None and row.reach == "yes"]
+        + [
+            row.oid
+            for row in obligations
+            if row.running and row.status == "undetermined" and row.decided is None and row.reach == "yes"
+        ]
     )
-    places = tuple(sorted({row.duty.split("/")[0] for row in obligations if row.running and row.reach == "yes"}))
+    places = tuple(
+        sorted({row.duty.split("/")[0] for row in obligations if row.running and row.reach == "yes"})
+    )
     deliveries = dict(tx.deliveries.counts(incident.id))
     questions = tuple(question["fact"] for question in result["questions"][:10])
-    fingerprint = hashlib.sha256(json.dumps(
-        [incident.state, [(p.key, p.state, p.message) for p in phases], shown, notices_shown, deliveries, questions, decisions],
-        sort_keys=True, default=str,
-    ).encode()).hexdigest()
+    fingerprint = hashlib.sha256(
+        json.dumps(
+            [
+                incident.state,
+                [(p.key, p.state, p.message) for p in phases],
+                shown,
+                notices_shown,
+                deliveries,
+                questions,
+                decisions,
+            ],
+            sort_keys=True,
+            default=str,
+        ).encode()
+    ).hexdigest()
     return Board(
-        incident.ref, incident.organisation_id, incident.state, incident.drill, phases, tuple(rows), notices_shown,
-        deliveries, questions, decisions, places, fingerprint,
+        incident.ref,
+        incident.organisation_id,
+        incident.state,
+        incident.drill,
+        phases,
+        tuple(rows),
+        notices_shown,
+        deliveries,
+        questions,
+        decisions,
+        places,
+        fingerprint,
     )
 
 
@@ -131,7 +165,10 @@ def _triage(result: Mapping[str, Any], rows: list[dict[str, Any]]) -> Phase:
         return Phase("detection-and-triage", "NoClock", "no clock runs", True)
     first = dated[0]
     state = "ClockStarted" if first["end"] == "deadline" else "ProvisionalClock"
-    message = f"{len(rows)} clocks; the soonest ends {first['effective_at']} ({first['addressee']}); {len(result['questions'])} facts to be found out"
+    message = (
+        f"{len(rows)} clocks; the soonest ends {first['effective_at']} ({first['addressee']}); "
+        f"{len(result['questions'])} facts to be found out"
+    )
     return Phase("detection-and-triage", state, message, True)
 
 
@@ -147,14 +184,21 @@ def _telling(key: str, kinds: tuple[str, ...], obligations: list[Any], notices: 
     met = [row for row in mine if row.met_at is not None]
     ids = {row.oid for row in mine}
     states = [row.state for row in notices if row.oid in ids and row.state != "withdrawn"]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "nothing drafted"
+    counts = (
+        ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "nothing drafted"
+    )
     message = f"{len(running)} to be met, {len(met)} met; notices: {counts}"
     if "in-doubt" in states:
         return Phase(key, "InDoubt", message, False)
     if not running:
         return Phase(key, "Done" if met else "NotOwed", message, True)
-    for state, name in (("failed", "Failed"), ("sending", "Sending"), ("approved", "Approved"),
-                        ("awaiting-approval", "AwaitingApproval"), ("draft", "Drafting")):
+    for state, name in (
+        ("failed", "Failed"),
+        ("sending", "Sending"),
+        ("approved", "Approved"),
+        ("awaiting-approval", "AwaitingApproval"),
+        ("draft", "Drafting"),
+    ):
         if state in states:
             return Phase(key, name, message, False)
     if all(row.status == "undetermined" and row.decided is None for row in running):
@@ -166,4 +210,6 @@ def _close(tx: Tx, incident: Any) -> Phase:
     if incident.state == "closed":
         return Phase("close", "Closed", "closed; its record stays", True)
     left = against_closing(tx, incident.ref)
-    return Phase("close", "CanClose" if not left else "Open", f"{len(left)} things stand against closing", not left)
+    return Phase(
+        "close", "CanClose" if not left else "Open", f"{len(left)} things stand against closing", not left
+    )

@@ -116,7 +116,11 @@ def acting(desk: Desk, name: str, *, now: datetime, create: bool = False) -> Act
         with desk.database.write() as tx:
             row = tx.accounts.ensure(name, list(ROLES), now)
             tx.journal.write(
-                at=now, actor=name, act="account-created", incident_ref=None, subject=name,
+                at=now,
+                actor=name,
+                act="account-created",
+                incident_ref=None,
+                subject=name,
                 payload={"roles": list(ROLES), "because": "first use by the operating-system user"},
                 lawbook_sha256=None,
             )
@@ -143,8 +147,13 @@ def add_account(
     with desk.database.write() as tx:
         row = tx.accounts.add(name=name, person=person or name, roles=roles, at=now)
         tx.journal.write(
-            at=now, actor=actor.name, act="account-created", incident_ref=None, subject=name,
-            payload={"roles": roles, "person": person or name}, lawbook_sha256=None,
+            at=now,
+            actor=actor.name,
+            act="account-created",
+            incident_ref=None,
+            subject=name,
+            payload={"roles": roles, "person": person or name},
+            lawbook_sha256=None,
         )
     return {"name": row.name, "person": row.person, "roles": list(row.roles)}
 
@@ -158,14 +167,29 @@ def checked_facts(desk: Desk, data: Mapping[str, Any], *, name: str) -> Facts:
     """Return facts from plain data, checked against models and lawbook; all faults at once."""
     from incident_flows.knowledge.facts_files import facts_from
 
-    return facts_from(Document(name, dict(data)), lawbook=desk.library.lawbook, profiles=desk.library.profiles)
+    return facts_from(
+        Document(name, dict(data)), lawbook=desk.library.lawbook, profiles=desk.library.profiles
+    )
 
 
 def write_journal(
-    tx: Tx, desk: Desk, *, at: datetime, actor: str, act: str, ref: str | None, subject: str, payload: Mapping[str, Any]
+    tx: Tx,
+    desk: Desk,
+    *,
+    at: datetime,
+    actor: str,
+    act: str,
+    ref: str | None,
+    subject: str,
+    payload: Mapping[str, Any],
 ) -> None:
     """Append one sealed entry, naming the lawbook in force at the desk."""
     tx.journal.write(
-        at=at, actor=actor, act=act, incident_ref=ref, subject=subject, payload=dict(payload),
+        at=at,
+        actor=actor,
+        act=act,
+        incident_ref=ref,
+        subject=subject,
+        payload=dict(payload),
         lawbook_sha256=desk.library.lawbook.sha256,
     )

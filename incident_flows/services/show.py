@@ -24,10 +24,17 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
         stored = tx.incidents.facts(ref)
         assessment = tx.incidents.assessment(ref)
         return {
-            "id": incident.ref, "title": incident.title, "organisation": incident.organisation_id,
-            "state": incident.state, "drill": incident.drill, "opened_at": show_utc(incident.opened_at),
-            "opened_by": incident.opened_by, "closed_at": _utc(incident.closed_at),
-            "facts_version": stored.version, "facts": stored.facts, "assessment": assessment.result,
+            "id": incident.ref,
+            "title": incident.title,
+            "organisation": incident.organisation_id,
+            "state": incident.state,
+            "drill": incident.drill,
+            "opened_at": show_utc(incident.opened_at),
+            "opened_by": incident.opened_by,
+            "closed_at": _utc(incident.closed_at),
+            "facts_version": stored.version,
+            "facts": stored.facts,
+            "assessment": assessment.result,
             "obligations": [_obligation(row) for row in tx.obligations.list(ref)],
             "decisions": [_decision(row) for row in tx.incidents.decisions(ref)],
             "notices": [notice_json(row) for row in tx.notices.list(ref)],
@@ -44,10 +51,17 @@ def list_incidents(desk: Desk, *, state: IncidentState | None) -> list[dict[str,
         found = []
         soonest = _soonest(tx)
         for row in tx.incidents.list(state=state, limit=10_000):
-            found.append({
-                "id": row.ref, "title": row.title, "organisation": row.organisation_id, "state": row.state,
-                "drill": row.drill, "opened_at": show_utc(row.opened_at), "next_due_at": soonest.get(row.ref),
-            })
+            found.append(
+                {
+                    "id": row.ref,
+                    "title": row.title,
+                    "organisation": row.organisation_id,
+                    "state": row.state,
+                    "drill": row.drill,
+                    "opened_at": show_utc(row.opened_at),
+                    "next_due_at": soonest.get(row.ref),
+                }
+            )
     return sorted(found, key=lambda one: one["id"], reverse=True)
 
 
@@ -76,23 +90,49 @@ def clocks(desk: Desk, ref: str | None, *, now: datetime) -> list[dict[str, Any]
                 rows.append(clock_json(row, now=now, chance_to_miss=forecast.chance(row, now=now)))
     for incident_ref, ones in summed.items():
         rows.append(_summed(incident_ref, ones, forecast, now=now))
-    return sorted(rows, key=lambda one: (one["effective_at"] is None, one["effective_at"] or "", one["incident"], one["obligation"]))
+    return sorted(
+        rows,
+        key=lambda one: (
+            one["effective_at"] is None,
+            one["effective_at"] or "",
+            one["incident"],
+            one["obligation"],
+        ),
+    )
 
 
 def clock_json(row: Any, *, now: datetime, chance_to_miss: float | None = None) -> dict[str, Any]:
     """Return one clock: addressee, end in UTC and on the addressee's wall, time left, article."""
     end = row.due_at or row.provisional_due_at or row.target_at
-    kind = "deadline" if row.due_at else "provisional" if row.provisional_due_at else "target" if row.target_at else "none"
+    kind = (
+        "deadline"
+        if row.due_at
+        else "provisional"
+        if row.provisional_due_at
+        else "target"
+        if row.target_at
+        else "none"
+    )
     detail: Mapping[str, Any] = row.detail or {}
     return {
-        "incident": row.incident_ref, "obligation": row.oid, "addressee": row.addressee_name, "kind": row.kind,
-        "status": effective_status(row.status, row.decided), "end": kind, "effective_at": _utc(end),
-        "due_at": _utc(row.due_at), "due_local": show_local(end, row.zone) if end and row.zone else None,
-        "provisional_due_at": _utc(row.provisional_due_at), "target_at": _utc(row.target_at),
+        "incident": row.incident_ref,
+        "obligation": row.oid,
+        "addressee": row.addressee_name,
+        "kind": row.kind,
+        "status": effective_status(row.status, row.decided),
+        "end": kind,
+        "effective_at": _utc(end),
+        "due_at": _utc(row.due_at),
+        "due_local": show_local(end, row.zone) if end and row.zone else None,
+        "provisional_due_at": _utc(row.provisional_due_at),
+        "target_at": _utc(row.target_at),
         "due_on": row.due_on.isoformat() if row.due_on else None,
         "seconds_left": round((end - now).total_seconds()) if end else None,
-        "overdue": bool(end and end <= now), "standard": detail.get("standard"), "cite": row.cite,
-        "confidence": row.confidence, "waits_for": (detail.get("clock") or {}).get("waits_for"),
+        "overdue": bool(end and end <= now),
+        "standard": detail.get("standard"),
+        "cite": row.cite,
+        "confidence": row.confidence,
+        "waits_for": (detail.get("clock") or {}).get("waits_for"),
         "chance_to_miss": chance_to_miss,
     }
 
@@ -103,59 +143,106 @@ def _summed(ref: str, ones: list[Any], forecast: Forecast, *, now: datetime) -> 
     first = next((row for row in ones if end in (row.due_at, row.provisional_due_at, row.target_at)), ones[0])
     facts = sorted({path for row in ones for path in (row.detail or {}).get("missing", [])})
     return {
-        "incident": ref, "obligation": QUESTIONS, "kind": "law", "status": "undetermined",
+        "incident": ref,
+        "obligation": QUESTIONS,
+        "kind": "law",
+        "status": "undetermined",
         "addressee": f"{len(ones)} duties may apply; shortest: {first.addressee_name}",
-        "end": "provisional", "effective_at": _utc(end), "due_at": None, "due_local": show_local(end, first.zone) if end and first.zone else None,
-        "provisional_due_at": _utc(end), "target_at": None, "due_on": None,
-        "seconds_left": round((end - now).total_seconds()) if end else None, "overdue": bool(end and end <= now),
-        "standard": f"not determined: answer {', '.join(facts[:4])}", "cite": f"{len({row.duty.split('/')[0] for row in ones})} laws",
-        "confidence": None, "waits_for": None, "chance_to_miss": forecast.chance(first, now=now) if end else None,
+        "end": "provisional",
+        "effective_at": _utc(end),
+        "due_at": None,
+        "due_local": show_local(end, first.zone) if end and first.zone else None,
+        "provisional_due_at": _utc(end),
+        "target_at": None,
+        "due_on": None,
+        "seconds_left": round((end - now).total_seconds()) if end else None,
+        "overdue": bool(end and end <= now),
+        "standard": f"not determined: answer {', '.join(facts[:4])}",
+        "cite": f"{len({row.duty.split('/')[0] for row in ones})} laws",
+        "confidence": None,
+        "waits_for": None,
+        "chance_to_miss": forecast.chance(first, now=now) if end else None,
     }
 
 
 def any_overdue(desk: Desk, *, now: datetime) -> bool:
     """Return whether any legal deadline of an open incident has passed unmet."""
     with desk.database.read() as tx:
-        return any(row.due_at is not None and row.due_at <= now for row in tx.obligations.open_clocks(limit=1_000_000))
+        return any(
+            row.due_at is not None and row.due_at <= now
+            for row in tx.obligations.open_clocks(limit=1_000_000)
+        )
 
 
 def notice_json(row: Any, *, text: bool = False) -> dict[str, Any]:
     """Return one notice; with its exact text if asked for."""
     found = {
-        "id": row.ref, "obligation": row.oid, "kind": row.kind, "phase": row.phase, "language": row.language,
-        "state": row.state, "sha256": row.sha256, "missing": row.missing, "subject": row.subject,
-        "drafted_by": row.drafted_by, "approved_by": row.approved_by, "rejected_because": row.rejected_because,
-        "filed_as": row.filed_as, "sent_at": _utc(row.sent_at), "filed_at": _utc(row.filed_at),
-        "supersedes": row.supersedes, "route": row.route,
+        "id": row.ref,
+        "obligation": row.oid,
+        "kind": row.kind,
+        "phase": row.phase,
+        "language": row.language,
+        "state": row.state,
+        "sha256": row.sha256,
+        "missing": row.missing,
+        "subject": row.subject,
+        "drafted_by": row.drafted_by,
+        "approved_by": row.approved_by,
+        "rejected_because": row.rejected_because,
+        "filed_as": row.filed_as,
+        "sent_at": _utc(row.sent_at),
+        "filed_at": _utc(row.filed_at),
+        "supersedes": row.supersedes,
+        "route": row.route,
     }
     return {**found, "text": row.text, "html": row.html} if text else found
 
 
 def _obligation(row: Any) -> dict[str, Any]:
     return {
-        **(row.detail or {}), "decided": row.decided, "standing": row.standing, "met_at": _utc(row.met_at), "met_by": row.met_by,
+        **(row.detail or {}),
+        "decided": row.decided,
+        "standing": row.standing,
+        "met_at": _utc(row.met_at),
+        "met_by": row.met_by,
     }
 
 
 def _decision(row: Any) -> dict[str, Any]:
     return {
-        "subject": row.subject, "answer": row.answer, "because": row.because, "by": row.by, "at": show_utc(row.at),
-        "second_by": row.second_by, "proposed": row.proposed,
+        "subject": row.subject,
+        "answer": row.answer,
+        "because": row.because,
+        "by": row.by,
+        "at": show_utc(row.at),
+        "second_by": row.second_by,
+        "proposed": row.proposed,
     }
 
 
 def _step(row: Any) -> dict[str, Any]:
     return {
-        "id": row.id, "obligation": row.oid, "name": row.name, "due_at": show_utc(row.due_at), "state": row.state,
-        "fired_at": _utc(row.fired_at), "late_seconds": row.late_seconds, "late_because": row.late_because,
+        "id": row.id,
+        "obligation": row.oid,
+        "name": row.name,
+        "due_at": show_utc(row.due_at),
+        "state": row.state,
+        "fired_at": _utc(row.fired_at),
+        "late_seconds": row.late_seconds,
+        "late_because": row.late_because,
         "acknowledged_by": row.acknowledged_by,
     }
 
 
 def _entry(row: Any) -> dict[str, Any]:
     return {
-        "seq": row.seq, "at": show_utc(row.at), "actor": row.actor, "act": row.act, "subject": row.subject,
-        "payload": row.payload, "hash": row.hash,
+        "seq": row.seq,
+        "at": show_utc(row.at),
+        "actor": row.actor,
+        "act": row.act,
+        "subject": row.subject,
+        "payload": row.payload,
+        "hash": row.hash,
     }
 
 
