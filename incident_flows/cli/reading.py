@@ -130,9 +130,8 @@ def show(
     if json:
         render.print_json(whole)
         return
-    render.say(
-        f"{whole['id']}{' DRILL' if whole['drill'] else ''} · {whole['title']} · {whole['organisation']} · {whole['state']}"
-    )
+    drill = " DRILL" if whole["drill"] else ""
+    render.say(f"{whole['id']}{drill} · {whole['title']} · {whole['organisation']} · {whole['state']}")
     render.say(
         f"Risk to people: {whole['assessment']['risk']['level'].upper()}; facts version {whole['facts_version']}"
     )
