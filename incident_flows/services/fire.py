@@ -159,10 +159,11 @@ def _no_longer_waiting(desk: Desk, row: Any) -> str | None:
 def _record(tx: Tx, desk: Desk, pages: Sequence[Page]) -> list[Page]:
     """Record what was paged, and plan what follows; return those that were still ours to record."""
     states = tx.steps.states([page.row.id for page in pages])
+    said = {page.row.id: _said(page) for page in pages}
     refused: set[int] = set()
     for at in {page.at for page in pages}:
         results = [
-            Fired(page.row.id, page.late, page.because, {**page.row.detail, **_said(page)})
+            Fired(page.row.id, page.late, page.because, {**page.row.detail, **said[page.row.id]})
             for page in pages
             if page.at == at
         ]
@@ -171,9 +172,10 @@ def _record(tx: Tx, desk: Desk, pages: Sequence[Page]) -> list[Page]:
     following: list[PlannedRow] = []
     for page in pages:
         row = page.row
+        state, holder = states[row.id]
         payload: dict[str, Any] = {"step": row.name, "due_at": row.due_at.isoformat()}
         if row.id in refused:
-            if states.get(row.id) == "claimed":
+            if holder != desk.owner:
                 write_journal(
                     tx,
                     desk,
@@ -188,7 +190,7 @@ def _record(tx: Tx, desk: Desk, pages: Sequence[Page]) -> list[Page]:
                     },
                 )
             continue
-        payload |= {"late_seconds": round(page.late), "late_because": page.because, **_said(page)}
+        payload |= {"late_seconds": round(page.late), "late_because": page.because, **said[row.id]}
         write_journal(
             tx,
             desk,
@@ -199,7 +201,6 @@ def _record(tx: Tx, desk: Desk, pages: Sequence[Page]) -> list[Page]:
             subject=row.oid,
             payload=payload,
         )
-        state = states.get(row.id)
         if state != "cancelled":
             following += _following(tx, desk, page, seen=state == "acknowledged")
     tx.steps.plan_many(following)

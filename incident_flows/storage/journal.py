@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select
+from sqlalchemy import text as literal_sql
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -32,6 +33,16 @@ from incident_flows.storage.chain import (
 from incident_flows.storage.rows import Noun, table_of
 from incident_flows.storage.tables import JournalHeadRow, JournalRow
 
+_AT_ONCE_FROM = 8  # entries
+_APPEND = literal_sql(
+    f"""
+    INSERT INTO journal ({", ".join(FIELDS)})
+    SELECT {", ".join(FIELDS)} FROM json_to_recordset(CAST(:document AS json)) AS entry(
+        seq bigint, at timestamptz, actor text, act text, incident_ref text, subject text, lawbook_sha256 text,
+        payload json, prev_hash text, incident_prev text, hash text)
+    ORDER BY seq
+    """
+)
 _WHOLE = ""  # the name of the whole journal's head; an incident's head is named by its ref
 
 
@@ -129,9 +140,7 @@ class Journal(Noun):
             whole = Head(row.seq, row.hash)
             if row.incident_ref is not None:
                 heads[row.incident_ref] = whole
-        self._run(
-            insert(table_of(JournalRow)), [{name: getattr(row, name) for name in FIELDS} for row in rows]
-        )
+        self._append(rows)
         upsert = self._upsert(JournalHeadRow)
         self._run(
             upsert.on_conflict_do_update(
@@ -139,6 +148,16 @@ class Journal(Noun):
             ),
             [{"name": name, "seq": at.seq, "hash": at.hash} for name, at in {**heads, _WHOLE: whole}.items()],
         )
+
+    def _append(self, rows: Sequence[Entry]) -> None:
+        if not self._postgresql or len(rows) < _AT_ONCE_FROM:
+            self._run(
+                insert(table_of(JournalRow)), [{name: getattr(row, name) for name in FIELDS} for row in rows]
+            )
+            return
+        # One document: a statement for each entry would be a message for each.
+        document = json.dumps([entry_of(row) for row in rows], allow_nan=False, ensure_ascii=False)
+        self._run(_APPEND, [{"document": document}])
 
     def entries(
         self, incident_ref: str | None = None, limit: int = 100, after: int = 0
@@ -182,7 +201,7 @@ class Journal(Noun):
 
     def _heads(self, refs: Collection[str]) -> dict[str, Head]:
         """Return where the parts about these incidents end."""
-        found = {ref: NOTHING_YET for ref in refs}
+        found = dict.fromkeys(refs, NOTHING_YET)
         for row in self._all(select(JournalHeadRow).where(col(JournalHeadRow.name).in_(refs))):
             found[row.name] = Head(row.seq, row.hash)
         return found

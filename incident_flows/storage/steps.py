@@ -6,17 +6,41 @@ reminder may rather come late than never. The auditor's question is asked in oth
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, TextClause, bindparam, case, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    TextClause,
+    bindparam,
+    case,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlmodel import col
 
 from incident_flows.errors import IllegalTransitionError, NotFoundError
+from incident_flows.storage.columns import Instant
 from incident_flows.storage.rows import Noun, literally, table_of
 from incident_flows.storage.tables import UNFIRED, StepRow
+
+_FIRED = text(
+    """
+    UPDATE step
+    SET state = CASE WHEN step.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'fired' END,
+        fired_at = :at, late_seconds = done.late, late_because = done.because, claimed_until = NULL,
+        detail = coalesce(done.detail, step.detail)
+    FROM json_to_recordset(CAST(:document AS json))
+        AS done(id bigint, late double precision, because text, detail json)
+    WHERE step.id = done.id AND step.claimed_by = :owner AND step.fired_at IS NULL
+    """
+).bindparams(bindparam("at", type_=Instant))
 
 
 @dataclass(frozen=True)
@@ -190,6 +214,32 @@ class Steps(Noun):
         Returns:
             The numbers of those that had fired already, or that another owner holds by now.
         """
+        record = self._fired_at_once if self._postgresql else self._fired_one_by_one
+        touched = record(results, at, owner)
+        if touched == len(results):
+            return []
+        ids = [done.step_id for done in results]
+        mine = self._session.scalars(
+            select(col(StepRow.id)).where(
+                col(StepRow.id).in_(ids), col(StepRow.claimed_by) == owner, col(StepRow.fired_at) == at
+            )
+        )
+        return sorted(set(ids) - set(mine))
+
+    def _fired_at_once(self, results: Sequence[Fired], at: datetime, owner: str) -> int:
+        """Hand all results over as one document: a statement for each would be a message for each."""
+        if not results:
+            return 0
+        document = [
+            {"id": done.step_id, "late": done.late_seconds, "because": done.late_because, "detail": done.detail}
+            for done in results
+        ]
+        result = self._session.connection().execute(
+            _FIRED, {"at": at, "owner": owner, "document": json.dumps(document, allow_nan=False)}
+        )
+        return result.rowcount
+
+    def _fired_one_by_one(self, results: Sequence[Fired], at: datetime, owner: str) -> int:
         table = table_of(StepRow)
         values: dict[str, Any] = {
             "state": case((table.c.acknowledged_at.is_not(None), "acknowledged"), else_="fired"),
@@ -209,26 +259,17 @@ class Steps(Noun):
             else:
                 changed.append({**row, "new_detail": done.detail})
         touched = self._run(as_planned, rows)
-        touched += self._run(as_planned.values(detail=bindparam("new_detail")), changed)
-        if touched == len(results):
-            return []
-        ids = [done.step_id for done in results]
-        mine = self._session.scalars(
-            select(col(StepRow.id)).where(
-                col(StepRow.id).in_(ids), col(StepRow.claimed_by) == owner, col(StepRow.fired_at) == at
-            )
-        )
-        return sorted(set(ids) - set(mine))
+        return touched + self._run(as_planned.values(detail=bindparam("new_detail")), changed)
 
-    def states(self, ids: Sequence[int]) -> Mapping[int, str]:
-        """Return the states of these steps; none of them changes before this transaction ends."""
+    def states(self, ids: Sequence[int]) -> Mapping[int, tuple[str, str | None]]:
+        """Return state and last claimer of these steps; none changes before this transaction ends."""
         held = (
-            select(col(StepRow.id), col(StepRow.state))
+            select(col(StepRow.id), col(StepRow.state), col(StepRow.claimed_by))
             .where(col(StepRow.id).in_(ids))
             .order_by(col(StepRow.id))
             .with_for_update()  # SQLite has one writer anyway and ignores it
         )
-        return {row.id: row.state for row in self._session.execute(held)}
+        return {row.id: (row.state, row.claimed_by) for row in self._session.execute(held)}
 
     def plan_many(self, rows: Iterable[PlannedRow]) -> int:
         """Store steps of many plans; those known already stay as they are. Return how many were new."""

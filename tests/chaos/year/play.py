@@ -372,7 +372,7 @@ def play(*, quick: bool, seed: int = 1) -> dict[str, Any]:
         all_.append(year.play())
         _say("SQLite", year)
         if not quick:
-            with Server(folder / "pg") as server:
+            with Server() as server:
                 sizes |= {"incidents": 1000, "kills": 300, "troubles": 20}
                 url = server.url
                 year = Year(

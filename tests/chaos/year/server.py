@@ -15,10 +15,14 @@ _OPTIONS = {"fsync": "off", "full_page_writes": "off", "autovacuum": "on", "max_
 
 
 class Server:
-    """Runs while the block does."""
+    """Runs while the block does.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        durable: Whether what it commits must survive a power cut too.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._options = {"max_connections": "60"} if durable else _OPTIONS
 
     def __enter__(self) -> Server:
         # Not in the play's folder: its user may be another one, and a socket's path must be short.
@@ -60,7 +64,7 @@ class Server:
         self._start()
 
     def _start(self) -> None:
-        options = [f"-c{name}={value}" for name, value in _OPTIONS.items()]
+        options = [f"-c{name}={value}" for name, value in self._options.items()]
         log = (self.home / "log").open("ab")
         command: list[Any] = [
             self._bin / "postgres",
