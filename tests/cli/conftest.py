@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,19 +21,23 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _set_up(home: Path, *, compiled: Path, migrated_sqlite: Path) -> Terminal:
-    home.mkdir(mode=0o700)
-    (home / "cache").symlink_to(compiled)
-    shutil.copyfile(migrated_sqlite, home / "breach.db")
-    return Terminal(home)
+@pytest.fixture(scope="session")
+def new_home(compiled: Path, migrated_sqlite: Path) -> Callable[[Path], Terminal]:
+    """Return a maker of installations that have just been set up."""
+
+    def make(home: Path) -> Terminal:
+        home.mkdir(mode=0o700)
+        (home / "cache").symlink_to(compiled)
+        shutil.copyfile(migrated_sqlite, home / "breach.db")
+        return Terminal(home)
+
+    return make
 
 
 @pytest.fixture
-def breach(
-    compiled: Path, migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Terminal:
+def breach(new_home: Callable[[Path], Terminal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """Return the command of an installation that has just been set up."""
-    terminal = _set_up(tmp_path / "home", compiled=compiled, migrated_sqlite=migrated_sqlite)
+    terminal = new_home(tmp_path / "home")
     monkeypatch.setattr(clock, "now", lambda: terminal.now)
     monkeypatch.chdir(tmp_path)
     return terminal
@@ -46,10 +51,10 @@ def opened(breach: Terminal) -> Terminal:
 
 
 @pytest.fixture(scope="module")
-def bare(compiled: Path, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+def bare(new_home: Callable[[Path], Terminal], tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     """Return a command for what is refused: its one incident knows only whose it is, and stays as it is."""
     folder = tmp_path_factory.mktemp("bare")
-    terminal = _set_up(folder / "home", compiled=compiled, migrated_sqlite=migrated_sqlite)
+    terminal = new_home(folder / "home")
     (folder / "facts.yaml").write_text("organisation: aimigos-studio\n")
     terminal("open", folder / "facts.yaml")
     return terminal
