@@ -137,8 +137,8 @@ def _idle(url: str, library: Library, kind: str, many: int) -> None:
     ratio = lots / few
     verdict = "within 2x" if ratio <= 2 else "NOT within 2x"
     print(
-        f"timers: a tick with nothing due on {kind}: {few * 1000:.2f} ms beside 1,000 pending, {lots * 1000:.2f} ms beside "
-        f"{many:,}; ratio {ratio:.2f} ({verdict})",
+        f"timers: a tick with nothing due on {kind}: {few * 1000:.2f} ms beside 1,000 pending, "
+        f"{lots * 1000:.2f} ms beside {many:,}; ratio {ratio:.2f} ({verdict})",
         flush=True,
     )
     desk.database.dispose()

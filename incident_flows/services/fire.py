@@ -160,19 +160,20 @@ def _record(tx: Tx, desk: Desk, pages: Sequence[Page]) -> list[Page]:
     """Record what was paged, and plan what follows; return those that were still ours to record."""
     states = tx.steps.states([page.row.id for page in pages])
     said = {page.row.id: _said(page) for page in pages}
-    refused: set[int] = set()
+    # Recorded already: the commit went through, and its answer was lost.
+    refused = {step_id for step_id, (_, _, fired) in states.items() if fired}
     for at in {page.at for page in pages}:
         results = [
             Fired(page.row.id, page.late, page.because, {**page.row.detail, **said[page.row.id]})
             for page in pages
-            if page.at == at
+            if page.at == at and page.row.id not in refused
         ]
         refused.update(tx.steps.fired_all(results, at, owner=desk.owner))
     mine = [page for page in pages if page.row.id not in refused]
     following: list[PlannedRow] = []
     for page in pages:
         row = page.row
-        state, holder = states[row.id]
+        state, holder, _ = states[row.id]
         payload: dict[str, Any] = {"step": row.name, "due_at": row.due_at.isoformat()}
         if row.id in refused:
             if holder != desk.owner:

@@ -100,7 +100,7 @@ class Forecast:
 
 def _rest(states: Sequence[tuple[str, bool]], send: str) -> list[str]:
     if not states:
-        return ["draft", "approve", send]
+        return ["draft", "complete", "approve", send]  # a first draft leaves fields open, as a rule
     names = {state for state, _ in states}
     if "draft" in names:
         return [*(["complete"] if any(missing for _, missing in states) else []), "approve", send]

@@ -261,15 +261,18 @@ class Steps(Noun):
         touched = self._run(as_planned, rows)
         return touched + self._run(as_planned.values(detail=bindparam("new_detail")), changed)
 
-    def states(self, ids: Sequence[int]) -> Mapping[int, tuple[str, str | None]]:
-        """Return state and last claimer of these steps; none changes before this transaction ends."""
+    def states(self, ids: Sequence[int]) -> Mapping[int, tuple[str, str | None, bool]]:
+        """Return state, last claimer, and whether it fired; none changes before this transaction ends."""
         held = (
-            select(col(StepRow.id), col(StepRow.state), col(StepRow.claimed_by))
+            select(col(StepRow.id), col(StepRow.state), col(StepRow.claimed_by), col(StepRow.fired_at))
             .where(col(StepRow.id).in_(ids))
             .order_by(col(StepRow.id))
             .with_for_update()  # SQLite has one writer anyway and ignores it
         )
-        return {row.id: (row.state, row.claimed_by) for row in self._session.execute(held)}
+        return {
+            row.id: (row.state, row.claimed_by, row.fired_at is not None)
+            for row in self._session.execute(held)
+        }
 
     def plan_many(self, rows: Iterable[PlannedRow]) -> int:
         """Store steps of many plans; those known already stay as they are. Return how many were new."""

@@ -55,6 +55,7 @@ LADDER = Ladder(
     ),
     overdue_every_minutes=60, overdue_times=OVERDUE_TIMES,
 )  # fmt: skip
+APART = timedelta(hours=6)  # between an outage and a wrong clock
 AFTER_A_KILL = timedelta(minutes=4)  # lease and cadence
 
 
@@ -115,7 +116,7 @@ class Year:
         self.wrong = wrong_clocks(max(2, self.troubles // 2), self.days, self.chance)
         self.outages = [
             one for one in outages(self.troubles, self.days, self.chance)
-            if all(one.end + timedelta(hours=6) < bad.start or one.start > bad.end + timedelta(hours=6) for bad, _ in self.wrong)
+            if all(one.end + APART < bad.start or one.start > bad.end + APART for bad, _ in self.wrong)
         ]  # fmt: skip
         self._stops = list(self.outages)
         self.until = YEAR + timedelta(days=self.days + 12)
@@ -415,7 +416,8 @@ def _say(name: str, year: Year) -> None:
         f"year on {name}: {year.incidents} incidents, {one.steps} steps, {one.pages} told, {one.chains} passed on, "
         f"{one.acknowledged} acknowledged, {one.ticks} ticks, {len(year.outages)} outages, {one.restarts} restarts, "
         f"{len(year.wrong)} wrong clocks ({one.jumps} jumps journalled), killed at "
-        f"{', '.join(f'{point} {count}' for point, count in one.points.most_common())} and {one.kills - one.points.total()} at "
+        f"{', '.join(f'{point} {count}' for point, count in one.points.most_common())} "
+        f"and {one.kills - one.points.total()} at "
         f"random moments; late beyond its outage at most {one.beyond_max_s} s; {year.seconds:.0f} s",
         flush=True,
     )

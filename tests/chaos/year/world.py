@@ -119,4 +119,6 @@ def wrong_clocks(count: int, days: float, chance: random.Random) -> list[tuple[T
         start = YEAR + timedelta(days=chance.uniform(1, days))
         off = timedelta(hours=2 if number % 2 else -2)
         found.append((Trouble(start, start + timedelta(hours=chance.uniform(0.5, 5))), off))
-    return sorted(found, key=lambda one: one[0].start)
+    found.sort(key=lambda one: one[0].start)
+    apart = timedelta(hours=6)  # one at a time, so that how long nothing could tick is known
+    return [one for at, one in enumerate(found) if at == 0 or one[0].start > found[at - 1][0].end + apart]
