@@ -29,6 +29,8 @@ def broadcast(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime)
                 f"means? `breach notify {ref} {notice.ref} --filed-as HOW-AND-WHEN`"
             )
         state = tx.notices.get(ref, notice.ref).state
+        if state == "failed":
+            tx.deliveries.plan_failed_again(notice.id)
         if state != "sending":
             tx.notices.move(notice.id, state, "sending")
             write_journal(

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files as package_files
@@ -166,7 +167,7 @@ def verify_file(path: Path) -> dict[str, Any]:
             content = {name: archive.read(name) for name in archive.namelist()}
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
         raise InputError(f"{path.name}: is no dossier, or a damaged one ({type(error).__name__})") from None
     if MANIFEST not in content:
         raise InputError(f"{path.name}: is no dossier: it has no {MANIFEST}")

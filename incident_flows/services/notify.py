@@ -10,10 +10,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from incident_flows.core.lifecycle import Actor, all_done, check_notice_move
-from incident_flows.errors import IllegalTransitionError, InputError, NotApprovedError
+from incident_flows.errors import (
+    IllegalTransitionError,
+    InputError,
+    NotApprovedError,
+    StorageError,
+    TamperedError,
+)
 from incident_flows.services.assess import plan_steps
 from incident_flows.services.desk import FRESH_DAYS, LEASE, Desk, write_journal
 from incident_flows.services.draft import text_sha256
@@ -121,6 +128,8 @@ def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to:
             incident.wrapped_key, ref, f"delivery:{key}", json.dumps({"to": address}).encode()
         )
         tx.deliveries.plan(notice.id, [{"key": key, "channel": desk.channel.name, "sealed": sealed}])
+        if fresh.state == "failed":
+            tx.deliveries.plan_failed_again(notice.id)
         if fresh.state != "sending":
             tx.notices.move(notice.id, fresh.state, "sending")
         write_journal(
@@ -168,15 +177,16 @@ def work_off(desk: Desk, notice_id: int | None, *, now: datetime, limit: int = 1
 
     Each is claimed in a transaction of its own before the act and recorded after it.
     """
-    done = 0
+    done, started = 0, monotonic()
     while True:
+        at = now + timedelta(seconds=monotonic() - started)  # a long round of sending outlives its first lease
         with desk.database.write() as tx:
-            claimed = tx.deliveries.claim(notice_id, desk.owner, now, LEASE, limit)
+            claimed = tx.deliveries.claim(notice_id, desk.owner, at, LEASE, limit)
         if not claimed:
             return done
         desk.reached("notify:claimed")
         for row in claimed:
-            _deliver(desk, row, now=now)
+            _deliver(desk, row, now=at)
             done += 1
 
 
@@ -193,6 +203,19 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
         else:
             opened = desk.vault.open_(incident.wrapped_key, incident.ref, f"delivery:{row.key}", row.sealed)
             email = json.loads(opened)["to"]
+    except (StorageError, TamperedError) as error:  # nothing left the house: wait for the right key
+        with desk.database.write() as tx:
+            tx.deliveries.record(
+                row.id,
+                "planned",
+                now,
+                owner=desk.owner,
+                retry_at=now + RETRY,
+                error_kind="the address cannot be opened",
+                receipt={"error": str(error)},
+            )
+        return
+    try:
         message = Message(
             to=Address(email),
             sender=_sender(desk),

@@ -156,6 +156,14 @@ class Deliveries(Noun):
             raise self._other_state(delivery_id, "in-doubt", outcome)
         return resolved
 
+    def plan_failed_again(self, notice_id: int) -> int:
+        """Plan anew what was refused for certain, once somebody has mended the cause; return how many."""
+        return self._run(
+            update(DeliveryRow)
+            .where(col(DeliveryRow.notice_id) == notice_id, col(DeliveryRow.state) == "failed")
+            .values(state="planned", attempts=0, claimed_by=None, claimed_at=None, done_at=None, retry_at=None)
+        )
+
     def withdraw(self, notice_id: int) -> int:
         """Withdraw what is planned for a notice and not claimed yet; return how many."""
         return self._run(

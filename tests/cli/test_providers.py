@@ -124,7 +124,6 @@ def test_a_refused_key_fails_and_says_what_to_do(letter: Letter, sendgrid: SendG
     assert "opensesame" not in str(letter.breach.stored())
 
 
-@pytest.mark.xfail(reason="notify plans nothing anew for a delivery that failed", strict=False)
 def test_a_refused_letter_goes_out_once_the_cause_is_mended(letter: Letter, sendgrid: SendGrid) -> None:
     sendgrid.will(httpx.Response(401), ACCEPTED)
     assert letter.notify()["state"] == "failed"
@@ -341,9 +340,6 @@ def test_a_relay_that_stays_silent_leaves_a_doubt(letter: Letter, sink: Sink) ->
 # The master key
 
 
-@pytest.mark.xfail(
-    reason="a delivery whose address cannot be opened is left claimed, and the tick stops", strict=False
-)
 def test_another_master_key_sends_nothing_and_puts_nothing_in_doubt(
     letter: Letter, sendgrid: SendGrid
 ) -> None:

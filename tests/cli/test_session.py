@@ -201,9 +201,6 @@ def _rewritten(path: Path, name: str, old: bytes, new: bytes) -> None:
             archive.writestr(member, data)
 
 
-@pytest.mark.xfail(
-    reason="verify_file lets zlib.error, RuntimeError and NotImplementedError through", strict=False
-)
 def test_a_changed_byte_of_a_dossier_is_found(opened: Terminal) -> None:
     path = _dossier(opened)
     whole = path.read_bytes()
