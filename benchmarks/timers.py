@@ -109,18 +109,20 @@ def _fire(url: str, library: Library, kind: str) -> float:
     """Fire 10,000 due steps in one tick, and return how many a second."""
     desk = _desk(url, library)
     desk.database.migrate()
-    took = []
+    took, cpu = [], []
     for turn in range(3):
         _plan(desk.database, DUE, lambda number: NOW - timedelta(seconds=number % 60), f"turn{turn}")
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         done = tick(desk, now=NOW)
         took.append(time.perf_counter() - started)
+        cpu.append(time.process_time() - worked)
         assert done.fired == DUE
         assert tick(desk, now=NOW).fired == 0
     best = min(took)
     verdict = "within" if best <= 2 else "NOT within"
     print(
-        f"timers: {DUE} due steps claimed, told to a null path and recorded on {kind} in {best:.2f} s ({verdict} 2 s)",
+        f"timers: {DUE} due steps claimed, told to a null path and recorded on {kind} in {best:.2f} s "
+        f"({verdict} 2 s; {min(cpu):.2f} s of processor time)",
         flush=True,
     )
     desk.database.dispose()
@@ -259,23 +261,23 @@ def _procrastinate(folder: Path, server: str | None, count: int) -> float:
 
 def _dbos(folder: Path, server: str | None, count: int) -> float:
     """Workflows enqueued durably, worked off by its queue on SQLite."""
-    from dbos import DBOS, DBOSConfig, Queue
+    from dbos import DBOS, DBOSConfig
 
     config: DBOSConfig = {
         "name": "bench", "system_database_url": f"sqlite:///{folder}/dbos.sqlite", "run_admin_server": False,
         "log_level": "CRITICAL",
     }  # fmt: skip
     DBOS(config=config)
-    queue = Queue("bench")
 
     @DBOS.workflow()
     def null(number: int) -> int:
         return number
 
     DBOS.launch()
+    DBOS.register_queue("bench", polling_interval_sec=0.05)
     try:
         started = time.perf_counter()
-        handles = [queue.enqueue(null, number) for number in range(count)]
+        handles = [DBOS.enqueue_workflow("bench", null, number) for number in range(count)]
         for handle in handles:
             handle.get_result()
         return time.perf_counter() - started

@@ -37,6 +37,11 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def sqlite_text(value: datetime) -> str:
+    """Return an instant as SQLite holds it, for statements that go past SQLAlchemy."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
 def big_key() -> Any:
     """Return the field of a row's own number, which the database gives."""
     return Field(primary_key=True, sa_type=BIG_KEY)

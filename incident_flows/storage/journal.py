@@ -30,6 +30,7 @@ from incident_flows.storage.chain import (
     stamp,
     verify_with_incidents,
 )
+from incident_flows.storage.columns import sqlite_text
 from incident_flows.storage.rows import Noun, table_of
 from incident_flows.storage.tables import JournalHeadRow, JournalRow
 
@@ -43,6 +44,8 @@ _APPEND = literal_sql(
     ORDER BY seq
     """
 )
+_APPEND_SQLITE = f"INSERT INTO journal ({', '.join(FIELDS)}) VALUES ({', '.join('?' * len(FIELDS))})"
+_JSON = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _WHOLE = ""  # the name of the whole journal's head; an incident's head is named by its ref
 
 
@@ -150,10 +153,22 @@ class Journal(Noun):
         )
 
     def _append(self, rows: Sequence[Entry]) -> None:
-        if not self._postgresql or len(rows) < _AT_ONCE_FROM:
+        if len(rows) < _AT_ONCE_FROM:
             self._run(
                 insert(table_of(JournalRow)), [{name: getattr(row, name) for name in FIELDS} for row in rows]
             )
+            return
+        if not self._postgresql:  # straight to the driver: what stands between costs more than the insert
+            self._session.connection().exec_driver_sql(
+                _APPEND_SQLITE,
+                [
+                    (
+                        row.seq, sqlite_text(row.at), row.actor, row.act, row.incident_ref, row.subject,
+                        row.lawbook_sha256, _JSON.encode(row.payload), row.prev_hash, row.incident_prev, row.hash,
+                    )
+                    for row in rows
+                ],
+            )  # fmt: skip
             return
         # One document: a statement for each entry would be a message for each.
         document = json.dumps([entry_of(row) for row in rows], allow_nan=False, ensure_ascii=False)
