@@ -40,7 +40,10 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, title: str |
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(cell.replace("[", r"\[") for cell in row))
-    Console(width=width, highlight=False, soft_wrap=False).print(shown)
+    console = Console(width=width, highlight=False, soft_wrap=False)
+    with console.capture() as printed:
+        console.print(shown)
+    say(*(line.rstrip() for line in printed.get().splitlines()))  # no blanks at the end of a line, for pipes
 
 
 def time_left(end: datetime | None, now: datetime) -> str:
