@@ -26,7 +26,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.input import RunInput
+from prefect.input import RunInput, read_flow_run_input
 from prefect.input.run_input import keyset_from_paused_state
 from prefect.runtime import flow_run as this_run
 from prefect.states import Completed, Scheduled, Suspended
@@ -236,12 +236,8 @@ def _form(incident: str, subject: str) -> type[Answer] | type[RiskAnswer]:
 
 
 def _given(form: type[Answer] | type[RiskAnswer], key: str) -> Answer | RiskAnswer | None:
-    with get_client(sync_client=True) as client:
-        try:
-            stored = client.read_flow_run_input(UUID(this_run.id), key)
-        except ObjectNotFound:
-            return None
-    return form.model_validate_json(stored)
+    stored = read_flow_run_input(key, flow_run_id=UUID(this_run.id))
+    return None if stored is None else form.model_validate(stored)
 
 
 def offer_forms(shown: Shown) -> int:

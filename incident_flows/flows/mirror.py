@@ -15,8 +15,10 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
+import httpx
 from prefect import State
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
@@ -241,12 +243,14 @@ def _updated(client: SyncPrefectClient, artifact_id: str | None, data: Any, desc
     if artifact_id is None:
         return False
     stored = data if isinstance(data, str) else json.dumps(data)
+    update = ArtifactUpdate(data=stored, description=description).model_dump(mode="json", exclude_unset=True)
     try:
-        client.update_artifact(
-            artifact_id=uuid.UUID(artifact_id), artifact=ArtifactUpdate(data=stored, description=description)
-        )
-    except ObjectNotFound:
-        return False
+        # Not client.update_artifact: that one adds an event with the whole table, every minute for each.
+        client.request("PATCH", "/artifacts/{id}", json=update, path_params={"id": artifact_id})
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == HTTPStatus.NOT_FOUND:
+            return False
+        raise
     return True
 
 
@@ -275,15 +279,27 @@ def clock_rows(running: Iterable[Mapping[str, Any]], *, now: datetime) -> list[d
     return [
         {
             "tell": row["addressee"],
-            "by (their time)": row["due_local"] or "—",
+            "left": _left(row["effective_at"], now),
+            "by (their time)": _on_the_wall(row["due_local"]),
             "by (UTC)": row["effective_at"] or "no number in law",
             "end": row["end"],
-            "left": _left(row["effective_at"], now),
-            "article": row["cite"] or "",
             "status": row["status"],
+            "article": row["cite"] or "",
         }
         for row in running
     ]
+
+
+def _on_the_wall(local: str | None) -> str:
+    """Return a local instant as people read it.
+
+    >>> _on_the_wall("2026-11-23T18:00:00+01:00[Europe/Madrid]")
+    'Mon 23 Nov 2026 18:00 Europe/Madrid'
+    """
+    if not local:
+        return "—"
+    instant, _, zone = local.partition("[")
+    return f"{datetime.fromisoformat(instant):%a %d %b %Y %H:%M} {zone.rstrip(']')}"
 
 
 def _left(end: str | None, now: datetime) -> str:

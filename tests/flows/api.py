@@ -46,9 +46,13 @@ class Api:
         self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def ask(self, path: str, **body: Any) -> Any:
-        answer = self.http.post(path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
+        def answer() -> httpx.Response | None:
+            said = self.http.post(path, json=body)
+            return None if said.status_code == 503 else said
+
+        found: httpx.Response = wait_for(answer, saying="an answer")
+        assert found.is_success, found.text
+        return found.json()
 
     def healthy(self) -> bool:
         return self.http.get("/health").is_success
@@ -79,7 +83,15 @@ class Api:
     def start(self, deployment: str, **parameters: Any) -> httpx.Response:
         """Fill in the run form of a deployment and send it."""
         id_ = self.deployment(deployment)["id"]
-        return self.http.post(f"/deployments/{id_}/create_flow_run", json={"parameters": parameters})
+
+        def answer() -> httpx.Response | None:
+            said = self.http.post(f"/deployments/{id_}/create_flow_run", json={"parameters": parameters})
+            return (
+                None if said.status_code == 503 else said
+            )  # "database is locked": Prefect's clients retry too
+
+        found: httpx.Response = wait_for(answer, saying="an answer")
+        return found
 
     def emptied(self) -> None:
         """Delete what tests leave behind; deployments and flows stay."""

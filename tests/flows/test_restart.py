@@ -27,7 +27,7 @@ def test_ctrl_c_ends_everything_and_a_lost_prefect_loses_nothing(home: Path) -> 
     family = first.family()
     took = first.end(signal.SIGINT)
     assert first.process.returncode == 0
-    assert took < 15  # some three seconds on a quiet machine
+    assert took < 25  # some three seconds on a quiet machine
     assert alive(family) == []
     assert "Traceback" not in first.text
     assert "Stopped." in first.text

@@ -189,10 +189,14 @@ def test_an_answered_form_is_a_decision_in_our_record_and_its_reason_leaves_pref
         (engine.api.start("decide/decide", incident=ref, subject=oid, answer="owed", because=because), state)
         for because, state in ((REASON, "Decided"), (f"see {IN_REASON}", "Refused"))
     ]
+    by_hand = engine.api.start("ask/ask", incident=ref, subject=oid).raise_for_status().json()["id"]
     for answer, state in asked:
         run = _run(engine, answer)
         assert run["state_name"] == state, run["state"]
         assert run["parameters"]["because"] == "(stands in the record of the incident)"
+    wait_for(lambda: engine.api.run(by_hand)["state_type"] == "PAUSED", saying="the form asked for by hand")
+    engine.api.ask(f"/flow_runs/{by_hand}/resume", run_input={"answer": "owed", "because": REASON})
+    assert _ended(engine, by_hand)["state_name"] == "Decided"
     _nothing_personal(engine)
 
 
