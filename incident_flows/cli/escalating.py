@@ -59,15 +59,11 @@ def acknowledge(
 
 
 def rota(
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="INSTANT", help="Then, not now.")
-    ] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="INSTANT", help="Then, not now.")] = None,
     check: Annotated[
         Path | None, typer.Option("--check", metavar="FILE", help="Check a file; change nothing.")
     ] = None,
-    use: Annotated[
-        Path | None, typer.Option("--use", metavar="FILE", help="Put a file in force.")
-    ] = None,
+    use: Annotated[Path | None, typer.Option("--use", metavar="FILE", help="Put a file in force.")] = None,
     json: Json = False,
     as_: As = None,
 ) -> None:
@@ -80,8 +76,7 @@ def rota(
         chosen = read_rota(use or check or Path())
         if use is not None:
             home_of(settings)
-            _put(use.read_bytes(), settings.rota)
-            _journal(as_, chosen)
+            _put_in_force(use, chosen, settings.rota, as_)
         name = (use or check or Path()).name
         render.say(
             f"{name}: {len(chosen.persons)} persons, {len(chosen.levels)} levels: no fault"
@@ -176,16 +171,18 @@ def _put(content: bytes, path: Path) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def _journal(as_: str | None, chosen: Rota) -> None:
+def _put_in_force(source: Path, chosen: Rota, path: Path, as_: str | None) -> None:
     from incident_flows.services.desk import write_journal
 
     desk, now = common.desk(), common.now()
     actor = common.actor(desk, as_)
+    actor.require("accounts")
     with desk.database.write() as tx:
+        payload = {"persons": sorted(chosen.persons), "levels": [one.name for one in chosen.levels]}
         write_journal(
-            tx, desk, at=now, actor=actor.name, act="rota-changed", ref=None, subject="rota",
-            payload={"persons": sorted(chosen.persons), "levels": [one.name for one in chosen.levels]},
-        )  # fmt: skip
+            tx, desk, at=now, actor=actor.name, act="rota-changed", ref=None, subject="rota", payload=payload
+        )
+        _put(source.read_bytes(), path)
 
 
 def ladder(
