@@ -283,12 +283,14 @@ class Duty(Law):
 
         Proposals count only when asked for, which only a what-if may do; then they win over the law.
         """
-        live = [version for version in self.history if version.covers(day)]
         if proposals:
             for version in self.history:
                 if version.status == "proposal":
                     return version
-        return next((version for version in live if version.status not in ("proposal", "repealed")), None)
+        for version in self.history:
+            if version.status not in ("proposal", "repealed") and version.covers(day):
+                return version
+        return None
 
 
 class Regime(Law):
