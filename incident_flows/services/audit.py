@@ -17,6 +17,7 @@ AUDIT_GRACE = timedelta(minutes=5)
 ALARM_AGAIN_AFTER = timedelta(minutes=30)
 JUMP = timedelta(seconds=5)  # further apart than this, wall and monotonic clock no longer tell the same time
 REST_AFTER_FAILURE = timedelta(seconds=60)  # a heartbeat that fails must not slow every tick
+NAMED = 500  # steps an alarm names, one by one
 ENGINE = "engine"
 
 
@@ -46,8 +47,8 @@ def audit(desk: Desk, *, now: datetime, unsure: Sequence[str] = ()) -> int:
             now=now,
         )
     if unsure:
-        text = "It is not known whether these reminders reached anybody: " + "; ".join(unsure[:50])
-        raise_alarm(desk, text, {"in_doubt": len(unsure), "steps": list(unsure[:50])}, now=now)
+        text = "It is not known whether these reminders reached anybody: " + "; ".join(unsure[:NAMED])
+        raise_alarm(desk, text, {"in_doubt": len(unsure), "steps": list(unsure[:NAMED])}, now=now)
     return len(overdue)
 
 

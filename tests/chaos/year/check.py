@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.year.world import CHAIN, Case, expected
+from tests.chaos.year.world import CHAIN, OID, Case, expected
 
 
 @dataclass
@@ -61,11 +61,11 @@ def check(
     by_id = {row[0]: row for row in rows}
     by_key = {(row[1], row[2], row[3]): row for row in rows}
     told: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    alarms = ""
+    alarms: set[str] = set()
     for line in book.read_text().splitlines():
         page = json.loads(line)
         if "alarm" in page:
-            alarms += page["alarm"]
+            alarms.update(page["alarm"].partition("reached anybody: ")[2].split("; "))
         else:
             told[page["id"]].append(page)
     figures.steps, figures.pages = len(rows), sum(len(pages) for pages in told.values())
@@ -76,7 +76,7 @@ def check(
         row = by_key.get(key)
         pages = told.get(row[0], []) if row else []
         if not pages:
-            if row and f"{row[1]} " in alarms and f" {row[2]}" in alarms:
+            if row and _words(row) in alarms:
                 figures.in_doubt += 1  # claimed twice by processes that died; a person was told to look
                 continue
             figures.missed += 1
@@ -84,7 +84,7 @@ def check(
             continue
         at = datetime.fromisoformat(pages[0]["at"])
         _late(figures, key, due, at, excused)
-        _chain(figures, row, told, by_key, until)
+        _chain(figures, row, told, by_key, alarms, until)
     for step, pages in told.items():
         row = by_id.get(step)
         base = (row[1], row[2].partition("/")[0], row[3]) if row else None
@@ -123,7 +123,7 @@ def _late(
         )
 
 
-def _chain(figures: Figures, row: Any, told: Any, by_key: Any, until: datetime) -> None:
+def _chain(figures: Figures, row: Any, told: Any, by_key: Any, alarms: set[str], until: datetime) -> None:
     """After 15 minutes without an acknowledgement the second person is told, and nobody otherwise."""
     follows = by_key.get((row[1], f"{row[2]}/1", row[3]))
     detail = row[8] if isinstance(row[8], dict) else json.loads(row[8])
@@ -139,10 +139,18 @@ def _chain(figures: Figures, row: Any, told: Any, by_key: Any, until: datetime) 
     if row[6] is None or _instant(row[6]) + CHAIN > until - timedelta(hours=1):
         return
     if follows is None or (not told.get(follows[0]) and follows[4] not in ("cancelled", "acknowledged")):
+        if follows is not None and _words(follows) in alarms:
+            figures.in_doubt += 1  # as above
+            return
         figures.missed += 1
         figures.faults.append(f"nobody was told after {row[:5]}: {follows[:5] if follows else 'no row'}")
     else:
         figures.chains += 1
+
+
+def _words(row: Sequence[Any]) -> str:
+    """Return a step as an alarm names it."""
+    return f"{row[1]} {OID} {row[2]}"
 
 
 def _instant(value: Any) -> datetime:
