@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zoneinfo
 from typing import Annotated
 
 import typer
@@ -52,6 +53,7 @@ def run() -> None:
     if "--debug" in sys.argv:
         sys.argv.remove("--debug")
         os.environ["_BREACH_DEBUG"] = "1"
+    zoneinfo.reset_tzpath(to=())  # the pinned zone data, whatever the machine has
     app(prog_name="breach")
 
 
