@@ -1,10 +1,14 @@
-"""`make chaos`: kills over the whole life of incidents, then the simulated year. The figures come last."""
+"""`make chaos`: the simulated year of reminders (long run only), then kills over whole lives of incidents.
+
+Each prints its figures in one line. `python -m tests.chaos.year --quick` plays the year alone, in short.
+"""
 
 from __future__ import annotations
 
 import argparse
 
 from tests.chaos.life import run
+from tests.chaos.year import main as year
 
 
 def main() -> None:
@@ -12,6 +16,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
+    if not quick:
+        year(quick=False)
     figures = run(kills=100 if quick else 1000, say=None if quick else print)
     print("killed at:", ", ".join(f"{point} {count}" for point, count in figures.points.most_common()))
     print(figures.line())
