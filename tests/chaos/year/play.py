@@ -362,7 +362,7 @@ def play(*, quick: bool, seed: int = 1) -> dict[str, Any]:
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="breach-year-", dir=memory if memory.is_dir() else None))
     sizes: dict[str, Any] = (
-        {"incidents": 80, "days": 30, "kills": 105, "troubles": 4} if quick
+        {"incidents": 60, "days": 22, "kills": 103, "troubles": 4} if quick
         else {"incidents": 2000, "days": 353, "kills": 700, "troubles": 40}
     )  # fmt: skip
     all_: list[Figures] = []
