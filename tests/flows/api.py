@@ -43,7 +43,9 @@ class Api:
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        # No connection is kept: the server closes idle ones, and a request may meet one just being closed.
+        kept = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, limits=kept)
 
     def ask(self, path: str, **body: Any) -> Any:
         def answer() -> httpx.Response | None:

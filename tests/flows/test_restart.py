@@ -28,7 +28,7 @@ def test_ctrl_c_ends_everything_and_a_lost_prefect_loses_nothing(home: Path) -> 
     took = first.end(signal.SIGINT)
     assert first.process.returncode == 0
     assert took < 25  # some three seconds on a quiet machine
-    assert alive(family) == []
+    wait_for(lambda: not alive(family), within=20, saying="the end of its children")
     assert "Traceback" not in first.text
     assert "Stopped." in first.text
     with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as database:
