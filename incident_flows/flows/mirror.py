@@ -107,16 +107,16 @@ def _look_at_all(desk: Desk, board_id: str, shown: Shown, *, now: datetime) -> N
     with desk.database.read() as tx:
         before: list[str] | None = tx.leases.get(key)
     open_now = open_refs(desk, closed_too=before is None)
-    todo = list(dict.fromkeys([*open_now, *(before or [])]))
+    to_show = list(dict.fromkeys([*open_now, *(before or [])]))
     if before is None:
         with desk.database.write() as tx:
-            tx.leases.put(key, todo)
+            tx.leases.put(key, to_show)
     ends = time.monotonic() + PATIENCE
     kept: list[str] = []
-    for number, board in enumerate(boards(desk, now=now, refs=todo)):
+    for number, board in enumerate(boards(desk, now=now, refs=to_show)):
         if time.monotonic() > ends:
-            shown.left = len(todo) - number
-            kept = [*todo[number:], *kept]  # those left over come first the next time
+            shown.left = len(to_show) - number
+            kept = [*to_show[number:], *kept]  # those left over come first the next time
             break
         _look(desk, board_id, board, shown, now=now)
         if board.state == "open":
