@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import signal
 import shlex
 import subprocess
 import sys
@@ -457,6 +458,7 @@ class Pty:
         self._until = time.monotonic() + patience
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore it, and so would we
             os.chdir(ROOT)
             os.execve(sys.executable, [sys.executable, "-m", "incident_flows.cli.main", *words], env)
 

@@ -353,10 +353,12 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(open_databa
 
 
 def test_a_refused_password_says_so_without_repeating_it(postgresql: Any, open_database: Opener) -> None:
-    postgresql.run("DROP ROLE IF EXISTS needs_password")
     postgresql.run("CREATE ROLE needs_password LOGIN PASSWORD 'right'")
-    database = open_database(postgresql.url("migrated", user="needs_password", password="s3cret"))
-    said = _refusal(database.check)
+    try:
+        database = open_database(postgresql.url("migrated", user="needs_password", password="s3cret"))
+        said = _refusal(database.check)
+    finally:
+        postgresql.run("DROP ROLE needs_password")
     assert "refuses the password" in said
     assert "s3cret" not in said
 
