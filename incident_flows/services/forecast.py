@@ -78,6 +78,11 @@ class Forecast:
         work: dict[tuple[str, str], list[tuple[str, bool]]] = defaultdict(list)
         for ref, oid, state, missing in tx.notices.under_way():
             work[ref, oid].append((state, bool(missing)))
+        return cls.over(tx, desk, work)
+
+    @classmethod
+    def over(cls, tx: Tx, desk: Desk, work: Mapping[tuple[str, str], Sequence[tuple[str, bool]]]) -> Forecast:
+        """Return the forecast over notices the caller has read already; one query."""
         return cls({**_estimated(desk), **_experienced(tx.notices.durations())}, work)
 
     def chance(self, row: Any, *, now: datetime) -> float | None:
