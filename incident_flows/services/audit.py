@@ -6,7 +6,7 @@ found missing: mail to the team first, then the pager; what neither took lies in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ ALARM_AGAIN_AFTER = timedelta(minutes=30)
 JUMP = timedelta(seconds=5)  # further apart than this, wall and monotonic clock no longer tell the same time
 REST_AFTER_FAILURE = timedelta(seconds=60)  # a heartbeat that fails must not slow every tick
 NAMED = 500  # steps an alarm names, one by one
+UNSURE = "unsure/"  # marks of steps of which nobody knows whether they reached anybody
 ENGINE = "engine"
 
 
@@ -27,15 +28,15 @@ def due_and_unfired(desk: Desk, *, now: datetime) -> Sequence[Any]:
         return tx.steps.due_unfired(now, AUDIT_GRACE)
 
 
-def audit(desk: Desk, *, now: datetime, unsure: Sequence[str] = ()) -> int:
+def audit(desk: Desk, *, now: datetime) -> int:
     """Look for anything due and unfired, raise an alarm if there is, and return how many there are.
 
-    Args:
-        desk: The connected parts.
-        now: The instant.
-        unsure: Steps this tick did not tell a third time, because it may have been told already.
+    Steps that were not told a third time, because they may have been told already, raise one too. They stand
+    in the database until it is raised, so that a process that dies in between takes nothing with it.
     """
-    overdue = due_and_unfired(desk, now=now)
+    with desk.database.read() as tx:
+        overdue = tx.steps.due_unfired(now, AUDIT_GRACE)
+        unsure = tx.leases.marks(UNSURE, limit=NAMED)
     if overdue:
         first = overdue[0]
         which = f"{first.incident_ref} {first.oid} {first.name}, due {first.due_at.isoformat()}"
@@ -47,9 +48,20 @@ def audit(desk: Desk, *, now: datetime, unsure: Sequence[str] = ()) -> int:
             now=now,
         )
     if unsure:
-        text = "It is not known whether these reminders reached anybody: " + "; ".join(unsure[:NAMED])
-        raise_alarm(desk, text, {"in_doubt": len(unsure), "steps": list(unsure[:NAMED])}, now=now)
+        _tell_doubt(desk, unsure, now=now)
     return len(overdue)
+
+
+def _tell_doubt(desk: Desk, unsure: Mapping[str, str], *, now: datetime) -> None:
+    with desk.database.write() as tx:
+        if not tx.leases.take(UNSURE, desk.owner, now, LEASE):
+            return  # another process tells it; should it die, the next tick does
+    steps = list(unsure.values())
+    text = "It is not known whether these reminders reached anybody: " + "; ".join(steps)
+    raise_alarm(desk, text, {"in_doubt": len(steps), "steps": steps}, now=now)
+    with desk.database.write() as tx:
+        tx.leases.forget(unsure)
+        tx.leases.release(UNSURE, desk.owner)
 
 
 def _alarm_once(desk: Desk, text: str, payload: dict[str, Any], *, now: datetime) -> None:

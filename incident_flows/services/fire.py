@@ -25,6 +25,7 @@ from incident_flows.core.escalation import (
 )
 from incident_flows.core.rota import Rota
 from incident_flows.services.assess import ladders_of
+from incident_flows.services.audit import UNSURE
 from incident_flows.services.call import Told, call_team
 from incident_flows.services.desk import LEASE, Desk, write_journal
 from incident_flows.storage.database import Tx
@@ -46,7 +47,6 @@ class Firings:
     late: int = 0
     in_doubt: int = 0
     reminders: list[dict[str, Any]] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)  # steps not paged again, to be told by another path
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,8 @@ def _record(tx: Tx, desk: Desk, pages: Sequence[Page]) -> list[Page]:
             subject=row.oid,
             payload=payload,
         )
+        if row.claims > PAGES_AT_MOST:  # with the record: whoever comes next raises the alarm, should we die
+            tx.leases.put(f"{UNSURE}{row.id}", f"{row.incident_ref} {row.oid} {row.name}")
         if state != "cancelled":
             following += _following(tx, desk, page, seen=state == "acknowledged")
     tx.steps.plan_many(following)
@@ -263,8 +265,6 @@ def _count(done: Firings, pages: Sequence[Page], recorded: Sequence[Page]) -> No
         done.fired += 1
         done.late += page.because is not None
         done.in_doubt += page.doubt is not None
-        if row.claims > PAGES_AT_MOST:
-            done.unsure.append(f"{row.incident_ref} {row.oid} {row.name}")
         one = {
             "incident": row.incident_ref,
             "obligation": row.oid,

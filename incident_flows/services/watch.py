@@ -68,7 +68,7 @@ def tick(desk: Desk, *, now: datetime) -> Tick:
     done.fired, done.late, done.reminders = firings.fired, firings.late, firings.reminders
     done.in_doubt += firings.in_doubt
     _go_on_sending(desk, done, seen.sending, now=now)
-    done.missed = audit(desk, now=now, unsure=firings.unsure)
+    done.missed = audit(desk, now=now)
     if not done.missed:
         beat(desk, now=now)
     with desk.database.write() as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,3 +57,13 @@ class Leases(Noun):
         """Return a mark, or `default`."""
         found = self._one(select(MarkRow).where(col(MarkRow.name) == name))
         return default if found is None else found.value
+
+    def marks(self, prefix: str, limit: int = 1000) -> Mapping[str, Any]:
+        """Return the marks whose names begin with `prefix`, by name."""
+        begin = select(MarkRow).where(col(MarkRow.name).startswith(prefix, autoescape=True))
+        found = self._session.scalars(begin.order_by(col(MarkRow.name)).limit(limit))
+        return {row.name: row.value for row in found}
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Take marks away; those that are not there are passed over."""
+        self._run(delete(MarkRow).where(col(MarkRow.name).in_(list(names))))

@@ -87,6 +87,23 @@ def test_it_never_goes_out_a_third_time_and_a_person_is_told_by_another_path(hou
     assert [body for title, body in house.pager.pages if "need a person" in title]
 
 
+def test_the_alarm_about_doubt_outlives_the_process_that_found_it(house: Any) -> None:
+    house.open("aimigos-studio")
+    house.now = datetime(2026, 11, 23, 16, 0, 30, tzinfo=UTC)
+    for _ in range(3):
+        with house.desk.database.write() as tx:
+            tx.steps.claim(house.now, "dead", timedelta(seconds=60), 1000)
+        house.advance(minutes=2)
+    _killed_tick(house, "audit:paging")
+    assert not _acts(house, "audit-alarm")
+    house.advance(minutes=2)
+    tick(house.desk, now=house.now)
+    (alarm,) = _acts(house, "audit-alarm")
+    assert alarm.payload["in_doubt"] > 0
+    tick(house.desk, now=house.advance(minutes=1))
+    assert len(_acts(house, "audit-alarm")) == 1
+
+
 def test_what_was_told_and_could_not_be_recorded_is_recorded_by_the_next_tick_and_not_told_again(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
