@@ -7,6 +7,8 @@ today. Lists that are given are complete; lists that are missing are unknown. Pl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
@@ -174,6 +176,33 @@ class Narrative(Fact):
     measures_proposed: str | None = None
     advice: str | None = None
     delay_reasons: str | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+
+
+class Answer(Fact):
+    """A stored answer to a question of the dossier that no other fact holds.
+
+    Attributes:
+        value: The answer.
+        owner: Or who is to find out.
+        follows_on: And by which day.
+        not_applicable: Or why the question does not arise.
+    """
+
+    value: StrictBool | StrictInt | float | str | tuple[str, ...] | None = None
+    owner: str | None = None
+    follows_on: date | None = None
+    not_applicable: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.value is not None and self.not_applicable is not None:
+            raise ValueError("value and not_applicable contradict each other; keep one")
+        return self
+
+
+def _as_answer(value: object) -> object:
+    return value if isinstance(value, Mapping | Answer) else {"value": value}
 
 
 class Contact(Fact):
@@ -254,4 +283,6 @@ class Facts(Fact):
     findings: dict[str, StrictBool] = Field(default_factory=dict)  # named yes/no findings of a person
     holds: tuple[Hold, ...] = ()
     narrative: Narrative = Narrative()
+    dossier: dict[str, Annotated[Answer, BeforeValidator(_as_answer)]] = Field(default_factory=dict)
+    references: dict[str, str] = Field(default_factory=dict)  # by authority id: the number it gave the case
     reference: str | None = None  # the team's own ticket

@@ -17,7 +17,7 @@ from incident_flows.errors import IllegalTransitionError, NotFoundError
 from incident_flows.storage.rows import Noun, nearest
 from incident_flows.storage.tables import NoticeRow, NoticeState
 
-_TEXT = frozenset({"subject", "text", "html", "sha256", "language", "kind", "oid"})
+_TEXT = frozenset({"subject", "text", "html", "form", "sha256", "language", "kind", "oid"})
 _STILL_WRITABLE = frozenset({"draft", "awaiting-approval"})
 _FIXED = frozenset({"id", "incident_id", "incident_ref", "ref", "state", "created_at"})
 
@@ -42,6 +42,7 @@ class Notices(Noun):
         route: Mapping[str, Any] | None = None,
         supersedes: str | None = None,
         state: NoticeState = "draft",
+        form: Mapping[str, Any] | None = None,
     ) -> NoticeRow:
         """Store a new notice and give it the next ref of its incident.
 
@@ -61,6 +62,7 @@ class Notices(Noun):
             route: How it reaches its addressee.
             supersedes: The ref of the notice it replaces.
             state: Where it starts.
+            form: The authority's form as filled in, if it has one.
         """
         incident_id = self._incident_id(incident_ref)
         number = self._next_number(f"{incident_ref} notices")
@@ -84,6 +86,7 @@ class Notices(Noun):
                 drafted_at=drafted_at,
                 route=dict(route or {}),
                 supersedes=supersedes,
+                form=dict(form or {}),
                 created_at=drafted_at,
             )
             .returning(NoticeRow)

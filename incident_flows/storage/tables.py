@@ -186,6 +186,7 @@ class NoticeRow(SQLModel, table=True):
     filed_at: datetime | None = maybe_instant()
     sent_at: datetime | None = maybe_instant()
     supersedes: str | None = None
+    form: dict[str, Any] = json_object()  # the authority's form as filled in; empty where it has none
     created_at: datetime = instant()
 
 
