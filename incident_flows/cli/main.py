@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from incident_flows.cli import engine, escalating, reading, writing
+from incident_flows.cli import engine, escalating, filing, reading, writing
 
 app = typer.Typer(
     name="breach",
@@ -44,6 +44,7 @@ def everywhere(
 
 reading.register(app)
 writing.register(app)
+filing.register(app)
 escalating.register(app)
 engine.register(app)
 

@@ -19,6 +19,8 @@ from incident_flows.knowledge.lawbook import load_data, load_lawbook, playbooks_
 from incident_flows.knowledge.risk_policy import load_risk_policy
 
 if TYPE_CHECKING:
+    from incident_flows.knowledge.documents import Documents
+    from incident_flows.knowledge.filing_words import FilingWords
     from incident_flows.knowledge.notices import Notices
 
 
@@ -65,6 +67,20 @@ class Library:
         from incident_flows.knowledge.notices import Notices
 
         return Notices(self.root)
+
+    @cached_property
+    def filing_words(self) -> FilingWords:
+        """The fixed words of later filings and of documents."""
+        from incident_flows.knowledge.filing_words import FilingWords
+
+        return FilingWords(self.root)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """What typesets PDF; the typesetter is imported with the first document."""
+        from incident_flows.knowledge.documents import Documents
+
+        return Documents(self.root)
 
     def open_days(self, code: str) -> OpenDays:
         """Return the open days of a calendar code such as DE-BW."""

@@ -22,6 +22,7 @@ from incident_flows.core.instants import show_utc
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import InputError, TamperedError
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.document import notice_pdf, record_document
 from incident_flows.services.show import notice_json, show
 from incident_flows.storage.chain import FIELDS, stamp, verify_incident_chain
 
@@ -103,9 +104,16 @@ def _members(desk: Desk, ref: str) -> dict[str, bytes]:
             for row in tx.people.imports(incident.id)
         ]
         journal = [entry_json(row) for row in tx.journal.entries(ref)]
+        documents = {
+            f"documents/{row.ref}.pdf": notice_pdf(desk, incident, row)
+            for row in tx.notices.list(ref)
+            if row.state != "withdrawn"
+        }
+    documents["documents/record.pdf"] = record_document(desk, ref)[1]
     whole = show(desk, ref)
     whole.pop("journal")
     return {
+        **documents,
         "incident.json": _json(whole),
         "facts.json": _json(facts),
         "assessments.json": _json(assessments),
