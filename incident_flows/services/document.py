@@ -63,16 +63,17 @@ def form_blocks(desk: Desk, row: Any) -> list[Block]:
     if not fields:
         return []
     words = desk.library.filing_words
-    rows, doubtful = [], False
+    blocks: list[Block] = [{"kind": "heading", "text": f"{words.say(row.language, 'form')}: {form['title']}"}]
+    by_section: dict[str, list[list[str]]] = {}
+    doubtful = False
     for one in fields:
         unconfirmed = one.get("confidence") == "unconfirmed"
         doubtful |= unconfirmed
-        mark = f" {UNCONFIRMED}" if unconfirmed else ""
-        rows.append([f"{one['label']}{mark}", _shown(one.get("value")) or str(one.get("note") or "–")])
-    blocks: list[Block] = [
-        {"kind": "heading", "text": words.say(row.language, "form")},
-        {"kind": "table", "headers": ["", ""], "widths": [2, 3], "rows": rows},
-    ]
+        value = "\n".join(one.get("value") or ()) or words.say(row.language, "empty", field=one["state"])
+        label = f"{one['label']} {UNCONFIRMED}" if unconfirmed else one["label"]
+        by_section.setdefault(one.get("section") or "", []).append([label, value])
+    for section, rows in by_section.items():
+        blocks.append({"kind": "table", "caption": section, "headers": [], "widths": [2, 3], "rows": rows})
     if doubtful:
         blocks.append({"kind": "warning", "text": words.say(row.language, "unconfirmed")})
     return blocks
@@ -106,8 +107,8 @@ def _record_pdf(desk: Desk, whole: Mapping[str, Any], *, at: datetime) -> bytes:
             ("Title", whole["title"]),
             ("Organisation", whole["organisation"]),
             ("State", whole["state"]),
-            ("Opened", f"{whole['opened_at']} by {whole['opened_by']}"),
-            ("Closed", whole["closed_at"] or "not closed"),
+            ("Opened", f"{_minute(whole['opened_at'])} by {whole['opened_by']}"),
+            ("Closed", _minute(whole["closed_at"], "not closed")),
             ("Risk to people", risk["level"]),
             ("Lawbook", f"{whole['assessment']['lawbook']['version']}, law as of {whole['assessment']['law_as_of']}"),
             ("Recipients taken in", str(whole["recipients"])),
@@ -125,8 +126,8 @@ def _record_pdf(desk: Desk, whole: Mapping[str, Any], *, at: datetime) -> bytes:
                 [
                     f"{one['addressee']['name']} ({one['id']})",
                     one["decided"] or one["status"],
-                    one["due_at"] or one["target_at"] or "–",
-                    f"{one['met_at']} by {one['met_by']}" if one["met_at"] else "–",
+                    _minute(one["due_at"] or one["target_at"]),
+                    f"{_minute(one['met_at'])} by {one['met_by']}" if one["met_at"] else "–",
                     one["cite"] or "–",
                 ]
                 for one in whole["obligations"]
@@ -146,7 +147,7 @@ def _record_pdf(desk: Desk, whole: Mapping[str, Any], *, at: datetime) -> bytes:
             "widths": [3, 3, 4, 2, 6],
             "rows": [
                 [
-                    one["at"],
+                    _minute(one["at"]),
                     one["by"] + (f", {one['second_by']}" if one["second_by"] else ""),
                     one["subject"],
                     one["answer"],
@@ -165,7 +166,7 @@ def _record_pdf(desk: Desk, whole: Mapping[str, Any], *, at: datetime) -> bytes:
                     one["id"],
                     one["obligation"],
                     one["phase"],
-                    " ".join(filter(None, (one["state"], one["filed_as"], one["sent_at"] or one["filed_at"]))),
+                    " ".join(filter(None, (one["state"], one["filed_as"], _minute(one["sent_at"] or one["filed_at"], ""))))),
                     f"{one['drafted_by']}, {one['approved_by'] or '–'}",
                     f"{one['sha256'][:32]} {one['sha256'][32:]}",
                 ]
@@ -179,7 +180,7 @@ def _record_pdf(desk: Desk, whole: Mapping[str, Any], *, at: datetime) -> bytes:
             "headers": ["#", "When", "Who", "Act", "About", "Seal"],
             "widths": [1, 4, 3, 3, 5, 3],
             "rows": [
-                [str(one["seq"]), one["at"], one["actor"], one["act"], one["subject"], one["hash"][:16]]
+                [str(one["seq"]), _minute(one["at"]), one["actor"], one["act"], one["subject"], one["hash"][:16]]
                 for one in whole["journal"]
             ],
         },
@@ -199,7 +200,7 @@ def _record_pdf(desk: Desk, whole: Mapping[str, Any], *, at: datetime) -> bytes:
 
 def _story(story: Mapping[str, Any]) -> list[Block]:
     rows = [
-        [one["label"], f"{one['before']} ({one['notice']})", one["now"], one["because"], f"{one['by']}, {one['at']}"]
+        [one["label"], f"{one['before']} ({one['notice']})", one["now"], one["because"], f"{one['by']}, {_minute(one['at'])}"]
         for one in story.get("explained") or ()
     ]
     if not rows:
@@ -213,6 +214,11 @@ def _story(story: Mapping[str, Any]) -> list[Block]:
             "rows": rows,
         },
     ]
+
+
+def _minute(instant: str | None, otherwise: str = "–") -> str:
+    """Return an instant as the record shows it, to the minute in UTC."""
+    return f"{instant[:10]} {instant[11:16]}Z" if instant else otherwise
 
 
 def _rows(*pairs: tuple[str, str | None]) -> list[Block]:
