@@ -166,7 +166,15 @@ def _record_pdf(desk: Desk, whole: Mapping[str, Any], *, at: datetime) -> bytes:
                     one["id"],
                     one["obligation"],
                     one["phase"],
-                    " ".join(filter(None, (one["state"], one["filed_as"], _minute(one["sent_at"] or one["filed_at"], ""))))),
+                    " ".join(
+                        part
+                        for part in (
+                            one["state"],
+                            one["filed_as"],
+                            _minute(one["sent_at"] or one["filed_at"], ""),
+                        )
+                        if part
+                    ),
                     f"{one['drafted_by']}, {one['approved_by'] or '–'}",
                     f"{one['sha256'][:32]} {one['sha256'][32:]}",
                 ]
@@ -200,7 +208,13 @@ def _record_pdf(desk: Desk, whole: Mapping[str, Any], *, at: datetime) -> bytes:
 
 def _story(story: Mapping[str, Any]) -> list[Block]:
     rows = [
-        [one["label"], f"{one['before']} ({one['notice']})", one["now"], one["because"], f"{one['by']}, {_minute(one['at'])}"]
+        [
+            one["label"],
+            f"{one['before']} ({one['notice']})",
+            one["now"],
+            one["because"],
+            f"{one['by']}, {_minute(one['at'])}",
+        ]
         for one in story.get("explained") or ()
     ]
     if not rows:
