@@ -117,7 +117,7 @@ class SendGridChannel:
         )
         # 200 is the sandbox's answer: looked at, delivered to nobody. Only 202 is a receipt.
         if response.status_code != httpx.codes.ACCEPTED:
-            raise failure_of(response, channel=self.name, now=now, fields=_fields_of(response))
+            raise failure_of(response, channel=self.name, now=now, fields=fields_of(response))
         provider_id = response.headers.get("x-message-id", "")
         return Receipt(
             channel=self.name,
@@ -174,7 +174,7 @@ def _named(kind: Any, address: Address, *, unquoted: frozenset[str] = frozenset(
     return entry
 
 
-def _fields_of(response: httpx.Response) -> tuple[str, ...]:
+def fields_of(response: httpx.Response) -> tuple[str, ...]:
     """Return the names of the fields SendGrid objects to, never its sentences: those quote addresses."""
     try:
         answer = json.loads(response.content)

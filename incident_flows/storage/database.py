@@ -28,6 +28,7 @@ from incident_flows.storage.failures import failure_of, place_of
 from incident_flows.storage.incidents import Incidents
 from incident_flows.storage.journal import Journal
 from incident_flows.storage.leases import Leases
+from incident_flows.storage.letters import Letters
 from incident_flows.storage.migrations import HEAD, KNOWN
 from incident_flows.storage.notices import Notices
 from incident_flows.storage.obligations import Obligations
@@ -51,6 +52,7 @@ class Tx:
         self.notices = Notices(session, writing=writing)
         self.deliveries = Deliveries(session, writing=writing)
         self.people = People(session, writing=writing)
+        self.letters = Letters(session, writing=writing)
         self.steps = Steps(session, writing=writing)
         self.journal = Journal(session, writing=writing)
         self.accounts = Accounts(session, writing=writing)

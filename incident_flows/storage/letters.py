@@ -1,0 +1,359 @@
+"""Letters to people: runs and their packed batches, each claimed durably before it leaves.
+
+The hot path is one transaction per batch: what came of the last is recorded, the switch and the sender's lease
+are looked at, the next is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlmodel import col
+
+from incident_flows.errors import NotFoundError
+from incident_flows.storage.rows import Noun, literally
+from incident_flows.storage.tables import LeaseRow
+from incident_flows.storage.tables_letters import LetterBatchRow, LetterRunRow
+
+OPEN = ("claimed", "in-doubt", "quarantined")
+_OPEN = literally("letter_batch.state in ('claimed', 'in-doubt', 'quarantined')")
+_PLANNED = literally("letter_batch.state = 'planned'")
+_SCHEDULED = literally("letter_batch.state = 'accepted' AND letter_batch.send_at IS NOT NULL")
+_BATCH: Mapping[str, Any] = {
+    "seed": False, "state": "planned", "replaced": False, "apart": 0, "progress": 0, "attempts": 0, "unknowns": 0,
+    "channel": None, "batch_id": None, "send_at": None, "x_message_id": None, "error_kind": None, "claimed_by": None,
+    "claimed_at": None, "retry_at": None, "done_at": None, "resolved_by": None,
+}  # fmt: skip
+
+_CLAIM = (
+    update(LetterBatchRow)
+    .where(col(LetterBatchRow.id) == bindparam("the"), col(LetterBatchRow.state) == "planned")
+    .values(
+        state="claimed",
+        attempts=LetterBatchRow.attempts + 1,
+        claimed_by=bindparam("owner"),
+        claimed_at=bindparam("at"),
+        channel=bindparam("through"),
+        batch_id=bindparam("batch"),
+        send_at=bindparam("due"),
+        retry_at=None,
+    )
+)
+_ACCEPT = (
+    update(LetterBatchRow)
+    .where(
+        col(LetterBatchRow.id) == bindparam("the"),
+        col(LetterBatchRow.state).in_(("claimed", "in-doubt")),
+        col(LetterBatchRow.claimed_by) == bindparam("owner"),
+    )
+    .values(
+        state="accepted",
+        x_message_id=bindparam("known_as"),
+        done_at=bindparam("at"),
+        progress=LetterBatchRow.count,
+        error_kind=None,
+    )
+)
+_GATE = (
+    select(col(LetterRunRow.switch), col(LeaseRow.owner))
+    .join(LeaseRow, col(LeaseRow.name) == bindparam("lease"), isouter=True)
+    .where(col(LetterRunRow.notice_id) == bindparam("the"))
+)
+
+
+class Letters(Noun):
+    """Runs, by their notice's number, and batches, by their own."""
+
+    def run(self, notice_id: int) -> LetterRunRow | None:
+        """Return the run of a notice, if its list was ever approved."""
+        return self._one(select(LetterRunRow).where(col(LetterRunRow.notice_id) == notice_id))
+
+    def runs(self, incident_id: int) -> Sequence[LetterRunRow]:
+        """Return the runs of an incident, by notice."""
+        return self._all(
+            select(LetterRunRow)
+            .where(col(LetterRunRow.incident_id) == incident_id)
+            .order_by(col(LetterRunRow.notice_id))
+        )
+
+    def approve(self, notice_id: int, **values: Any) -> LetterRunRow:
+        """Store which list was approved with a notice; a newer approval replaces an older."""
+        fixed = {"switch": "go", "packed_until": -1, "wave": 0, "detail": {}}
+        upsert = self._upsert(LetterRunRow).values(notice_id=notice_id, **fixed, **values)
+        self._run(upsert.on_conflict_do_update(index_elements=["notice_id"], set_=values))
+        run = self.run(notice_id)
+        assert run is not None
+        return run
+
+    def change(self, notice_id: int, **values: Any) -> LetterRunRow:
+        """Change fields of a run."""
+        changed = self._one(
+            update(LetterRunRow)
+            .where(col(LetterRunRow.notice_id) == notice_id)
+            .values(**values)
+            .returning(LetterRunRow)
+        )
+        if changed is None:
+            raise NotFoundError(f"no letters were approved for the notice of number {notice_id}")
+        return changed
+
+    # Batches
+
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Store packed batches."""
+        return self._insert_new(LetterBatchRow, [{**_BATCH, **row} for row in rows])
+
+    def get(self, batch_id: int) -> LetterBatchRow:
+        """Return one batch."""
+        found = self._one(select(LetterBatchRow).where(col(LetterBatchRow.id) == batch_id))
+        if found is None:
+            raise NotFoundError(f"no batch of letters has the number {batch_id}")
+        return found
+
+    def by_nonce(self, nonce: str) -> LetterBatchRow | None:
+        """Return the batch a provider's event is about, if it is ours."""
+        return self._one(select(LetterBatchRow).where(col(LetterBatchRow.nonce) == nonce))
+
+    def page(self, notice_id: int, after_id: int = 0, limit: int = 100) -> Sequence[LetterBatchRow]:
+        """Return batches of a notice by number, those after `after_id`."""
+        return self._all(
+            select(LetterBatchRow)
+            .where(col(LetterBatchRow.notice_id) == notice_id, col(LetterBatchRow.id) > after_id)
+            .order_by(col(LetterBatchRow.id))
+            .limit(limit)
+        )
+
+    def planned(
+        self, notice_id: int, wave: int, now: datetime, *, without: Collection[int] = (), limit: int = 8
+    ) -> Sequence[LetterBatchRow]:
+        """Return batches of a wave that may be claimed now, the first ones first."""
+        row = LetterBatchRow
+        return self._all(
+            select(row)
+            .where(
+                _PLANNED,
+                col(row.notice_id) == notice_id,
+                col(row.wave) <= wave,
+                or_(col(row.retry_at).is_(None), col(row.retry_at) <= now),
+                col(row.id).not_in(list(without)),
+            )
+            .order_by(col(row.wave), col(row.id))
+            .limit(limit)
+        )
+
+    def first_wave(self, notice_id: int) -> tuple[int, datetime | None] | None:
+        """Return the first wave with planned batches, and when the first of them may be claimed."""
+        row = LetterBatchRow
+        found = self._session.execute(
+            select(col(row.wave), col(row.retry_at))
+            .where(_PLANNED, col(row.notice_id) == notice_id)
+            .order_by(col(row.wave), col(row.retry_at).nulls_first())
+            .limit(1)
+        ).first()
+        return None if found is None else (found[0], found[1])
+
+    def open(self, notice_id: int | None, states: Collection[str] = OPEN) -> Sequence[LetterBatchRow]:
+        """Return batches whose outcome is not settled."""
+        row = LetterBatchRow
+        statement = select(row).where(_OPEN, col(row.state).in_(states)).order_by(col(row.id))
+        if notice_id is not None:
+            statement = statement.where(col(row.notice_id) == notice_id)
+        return self._all(statement)
+
+    def gate(self, notice_id: int, lease: str, owner: str) -> Literal["go", "paused", "stopped", "lost"]:
+        """Return whether `owner` may go on sending: its lease holds and nobody stopped it."""
+        found = self._session.execute(_GATE, {"the": notice_id, "lease": lease}).first()
+        if found is None or found[1] != owner:
+            return "lost"
+        switch: Literal["go", "paused", "stopped"] = found[0]
+        return switch
+
+    def claim(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Claim planned batches; False, and nothing is claimed, if one was taken by somebody else.
+
+        Args:
+            rows: Per batch: the, owner, at, through, batch, due.
+        """
+        connection = self._session.connection()
+        return all(connection.execute(_CLAIM, row).rowcount == 1 for row in rows)
+
+    def accept(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Record that the provider took batches over.
+
+        Args:
+            rows: Per batch: the, owner, known_as, at.
+        """
+        connection = self._session.connection()
+        for row in rows:
+            connection.execute(_ACCEPT, row)
+
+    def set(self, batch_id: int, expected: str | Collection[str], **values: Any) -> bool:
+        """Change a batch if it is in a state the caller saw; return whether it was."""
+        states = {expected} if isinstance(expected, str) else set(expected)
+        return bool(
+            self._run(
+                update(LetterBatchRow)
+                .where(col(LetterBatchRow.id) == batch_id, col(LetterBatchRow.state).in_(sorted(states)))
+                .values(**values)
+            )
+        )
+
+    def replace(self, row: LetterBatchRow, state: str, parts: Sequence[Mapping[str, Any]], at: datetime) -> bool:
+        """Let `parts` take over the people of a batch, which keeps its evidence and loses its letters."""
+        if not self.set(
+            row.id, row.state, state=state, replaced=True, sealed=None, done_at=at, error_kind=row.error_kind
+        ):
+            return False
+        same = {
+            "notice_id": row.notice_id,
+            "incident_id": row.incident_id,
+            "wave": row.wave,
+            "variant": row.variant,
+            "seed": row.seed,
+            "template_sha256": row.template_sha256,
+            "form": row.form,
+        }
+        self.add([{**same, **part} for part in parts])
+        return True
+
+    def released(self, now: datetime) -> Sequence[int]:
+        """Mark scheduled batches whose time has come, and return the notices they are of."""
+        row = LetterBatchRow
+        found = self._session.scalars(
+            update(row)
+            .where(_SCHEDULED, col(row.send_at) <= now)
+            .values(state="released")
+            .returning(col(row.notice_id)),
+            execution_options={"synchronize_session": False},
+        )
+        return sorted(set(found))
+
+    def scheduled(self, notice_id: int) -> Sequence[LetterBatchRow]:
+        """Return batches the provider holds until their time, the last ones first."""
+        return self._all(
+            select(LetterBatchRow)
+            .where(_SCHEDULED, col(LetterBatchRow.notice_id) == notice_id)
+            .order_by(col(LetterBatchRow.send_at).desc())
+        )
+
+    def cancelled_waiting(self, now: datetime) -> int:
+        """Return how many cancelled batches the provider still keeps until their time."""
+        row = LetterBatchRow
+        return (
+            self._session.scalar(
+                select(func.count()).where(
+                    col(row.state) == "cancelled", col(row.batch_id).is_not(None), col(row.send_at) > now
+                )
+            )
+            or 0
+        )
+
+    def withdraw(self, notice_id: int) -> int:
+        """Cancel what is planned and not claimed; return how many people that is."""
+        row = LetterBatchRow
+        planned = and_(_PLANNED, col(row.notice_id) == notice_id)
+        people = self._session.scalar(select(func.sum(col(row.count) - col(row.apart))).where(planned)) or 0
+        self._run(update(row).where(planned).values(state="cancelled"))
+        return int(people)
+
+    def plan_again(self, notice_id: int, states: Collection[str], *, channel: str | None = None) -> int:
+        """Plan anew what certainly reached nobody: refused, or lying in the outbox; return how many batches."""
+        row = LetterBatchRow
+        chosen = and_(
+            col(row.notice_id) == notice_id,
+            col(row.state).in_(sorted(states)),
+            col(row.replaced).is_(False),
+            col(row.sealed).is_not(None),
+            *(() if channel is None else (col(row.channel) == channel,)),
+        )
+        return self._run(
+            update(row)
+            .where(chosen)
+            .values(state="planned", attempts=0, progress=0, retry_at=None, done_at=None, error_kind=None)
+        )
+
+    # Counts, in people
+
+    def counts(self, incident_id: int, notice_id: int | None = None) -> dict[str, int]:
+        """Return how many people's letters are in each state, in the words of deliveries."""
+        row = LetterBatchRow
+        whole = func.sum(col(row.count) - col(row.apart))
+        done = func.sum(col(row.progress) - col(row.apart))
+        kinds = (
+            col(row.state),
+            col(row.channel),
+            col(row.send_at).is_not(None),
+            col(row.error_kind) == "margin",
+            col(row.form) == "plain",
+        )
+        statement = (
+            select(*kinds, whole, done)
+            .where(col(row.incident_id) == incident_id, col(row.replaced).is_(False), col(row.seed).is_(False))
+            .group_by(*kinds)
+        )
+        if notice_id is not None:
+            statement = statement.where(col(row.notice_id) == notice_id)
+        found: dict[str, int] = {}
+
+        def count(word: str, people: int) -> None:
+            if people:
+                found[word] = found.get(word, 0) + int(people)
+
+        for state, channel, is_scheduled, by_margin, plain, people, passed in self._session.execute(statement):
+            sent = "delivered-to-outbox" if channel == "outbox" else "sent"
+            if state in ("planned", "claimed") and plain:
+                count(sent, passed)
+                count(state, people - passed)
+            elif state == "accepted":
+                count("scheduled" if is_scheduled else sent, people)
+            elif state == "quarantined":
+                count("in-doubt" if by_margin else state, people)
+            else:
+                words = {"released": "sent", "rejected": "failed", "cancelled": "withdrawn"}
+                count(words.get(state, state), people)
+        return found
+
+    def waves(self, notice_id: int) -> Sequence[tuple[int, str, int, int]]:
+        """Return wave, state, batches and people of a notice, what was replaced left out."""
+        row = LetterBatchRow
+        found = self._session.execute(
+            select(col(row.wave), col(row.state), func.count(), func.sum(col(row.count) - col(row.apart)))
+            .where(col(row.notice_id) == notice_id, col(row.replaced).is_(False))
+            .group_by(col(row.wave), col(row.state))
+            .order_by(col(row.wave), col(row.state))
+        )
+        return [(wave, state, batches, int(people)) for wave, state, batches, people in found]
+
+    def claimed_since(self, at: datetime) -> tuple[int, datetime | None]:
+        """Return to how many people letters have left since an instant, and when the first of them did."""
+        row = LetterBatchRow
+        found = self._session.execute(
+            select(func.sum(col(row.count) - col(row.apart)), func.min(col(row.claimed_at))).where(
+                col(row.claimed_at) > at, col(row.channel) != "outbox"
+            )
+        ).one()
+        return int(found[0] or 0), found[1]
+
+    def exceptions(self, notice_id: int) -> Sequence[LetterBatchRow]:
+        """Return batches whose people certainly were not told: refused, quarantined."""
+        row = LetterBatchRow
+        return self._all(
+            select(row)
+            .where(
+                col(row.notice_id) == notice_id,
+                col(row.state).in_(("rejected", "quarantined")),
+                col(row.replaced).is_(False),
+            )
+            .order_by(col(row.id))
+        )
+
+    def shred(self, incident_id: int) -> int:
+        """Destroy the packed letters of an incident; what was sent to how many, and when, stays."""
+        return self._run(
+            update(LetterBatchRow)
+            .where(col(LetterBatchRow.incident_id) == incident_id, col(LetterBatchRow.sealed).is_not(None))
+            .values(sealed=None)
+        )
