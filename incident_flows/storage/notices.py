@@ -17,7 +17,10 @@ from incident_flows.errors import IllegalTransitionError, NotFoundError
 from incident_flows.storage.rows import Noun, nearest
 from incident_flows.storage.tables import NoticeRow, NoticeState
 
-_TEXT = frozenset({"subject", "text", "html", "form", "sha256", "language", "kind", "oid"})
+_TEXT = frozenset({
+    "subject", "text", "html", "form", "attachments", "sha256", "language", "kind", "oid", "phase", "facts_version",
+    "scope", "changes",
+})  # fmt: skip
 _STILL_WRITABLE = frozenset({"draft", "awaiting-approval"})
 _FIXED = frozenset({"id", "incident_id", "incident_ref", "ref", "state", "created_at"})
 
@@ -43,6 +46,10 @@ class Notices(Noun):
         supersedes: str | None = None,
         state: NoticeState = "draft",
         form: Mapping[str, Any] | None = None,
+        facts_version: int | None = None,
+        scope: str = "",
+        changes: Mapping[str, Any] | None = None,
+        attachments: Sequence[Any] = (),
     ) -> NoticeRow:
         """Store a new notice and give it the next ref of its incident.
 
@@ -63,6 +70,10 @@ class Notices(Noun):
             supersedes: The ref of the notice it replaces.
             state: Where it starts.
             form: The authority's form as filled in, if it has one.
+            facts_version: The facts it was made from.
+            scope: Whose part of the facts: a controller's id, or "" for all.
+            changes: What differs from the last filing to the same addressee.
+            attachments: Name and SHA-256 of each.
         """
         incident_id = self._incident_id(incident_ref)
         number = self._next_number(f"{incident_ref} notices")
@@ -87,6 +98,11 @@ class Notices(Noun):
                 route=dict(route or {}),
                 supersedes=supersedes,
                 form=dict(form or {}),
+                facts_version=facts_version,
+                scope=scope,
+                changes=dict(changes or {}),
+                attachments=list(attachments),
+                approvals=[],
                 created_at=drafted_at,
             )
             .returning(NoticeRow)

@@ -187,6 +187,11 @@ class NoticeRow(SQLModel, table=True):
     sent_at: datetime | None = maybe_instant()
     supersedes: str | None = None
     form: dict[str, Any] = json_object()  # the authority's form as filled in; empty where it has none
+    facts_version: int | None = None  # the facts it was drafted from; None for notices older than this column
+    scope: str = Field(default="", sa_column_kwargs={"server_default": ""})  # whose part: a controller's id
+    changes: dict[str, Any] = json_object()  # against the last filing to the same addressee
+    attachments: list[Any] = json_list()
+    approvals: list[Any] = json_list()
     created_at: datetime = instant()
 
 
