@@ -7,6 +7,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from incident_flows.errors import InputError, StorageError
@@ -62,6 +63,31 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
         heartbeat=_heartbeat(settings),
         monotonic=time.monotonic,
     )
+
+
+def drill_desk_from(settings: Settings, library: Library, name: str) -> tuple[Desk, Path]:
+    """Return a desk that shares nothing with the real one but the playbooks, and the folder it lives in.
+
+    Its database, its outbox and its key are its own; it calls nobody.
+    """
+    from incident_flows.services.desk import Desk
+    from incident_flows.storage.database import Database
+    from incident_flows.storage.vault import Vault
+    from notifications import channel_from
+
+    home_of(settings)
+    folder = settings.home / "drills" / name
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be created: {error.strerror}; wait a second, or make room") from None
+    database = Database(f"sqlite:///{folder / 'drill.db'}")
+    database.migrate()
+    desk = Desk(
+        database=database, library=library, vault=Vault(os.urandom(32)), owner="drill",
+        channel=channel_from("outbox", folder=folder / "outbox"), sender="DRILL <drill@localhost.invalid>",
+    )  # fmt: skip
+    return desk, folder
 
 
 def _vault(settings: Settings, database: Database) -> Vault:

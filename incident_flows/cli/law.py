@@ -96,8 +96,13 @@ def check(json: Json = False) -> None:
     """Walk every file: ids, dates, articles, words, references, routes, rows older than a year."""
     from incident_flows.knowledge.law_listing import health
 
-    book = _library().lawbook
-    found = health(book, on=common.now().date())
+    from incident_flows.errors import KnowledgeError
+    from incident_flows.knowledge.scenarios import check_scenarios
+
+    library = _library()
+    if faults := check_scenarios(library.root):
+        raise KnowledgeError(faults)
+    found = health(library.lawbook, on=common.now().date())
     if json:
         render.print_json(found)
         return
@@ -107,7 +112,7 @@ def check(json: Json = False) -> None:
         render.say(f"  … and {len(warnings) - SHOWN_WARNINGS} more warnings (--json)")
     sure = ", ".join(f"{count} {level}" for level, count in found["confidence"].items())
     render.say(
-        f"lawbook {book.version}: {found['regimes']} regimes, {found['duties']} duties in "
+        f"lawbook {library.lawbook.version}: {found['regimes']} regimes, {found['duties']} duties in "
         f"{found['versions']} versions "
         f"(confidence: {sure}), {found['authorities']} authorities; {len(warnings)} warnings, no fault"
     )

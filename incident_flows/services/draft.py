@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from incident_flows.storage.database import Tx
 OPEN_STATES = ("draft", "awaiting-approval", "approved")
 UNDER_WAY = ("sending", "sent", "filed", "in-doubt", "failed")  # a second text would be a second notice
 FALLBACK_LANGUAGE = "en"
+DRILL = "DRILL ·"
+DRILL_LINE = "DRILL: this is an exercise. Nothing has happened, and nobody needs to do anything."
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,33 @@ def draft(
         drafted: list[Drafted] = []
         skipped: list[Skipped] = []
         for rows in _letters(_wanted(tx, ref, oid), skipped, asked=oid is not None):
-            for wanted in _languages(tx, desk, incident.id, rows[0], facts, language):
+            languages = _languages(tx, desk, incident.id, rows[0], facts, language)
+            if rows[0].addressee_kind == "people" and language is None:
+                _withdraw_others(tx, desk, ref, languages, actor=actor, now=now)
+            for wanted in languages:
                 drafted.append(
                     _one(tx, desk, notices, ref, rows, facts, wanted, actor=actor, now=now, phased=phased)
                 )
         desk.reached("draft:before-commit")
     return drafted, skipped
+
+
+def _withdraw_others(
+    tx: Tx, desk: Desk, ref: str, languages: Iterable[str], *, actor: Actor, now: datetime
+) -> None:
+    """Withdraw drafts of the letter in languages that nobody reads, by what is now known of the people.
+
+    Such a draft would stand in the way for good: the people count as told when every letter is out.
+    """
+    known = set(desk.library.notices.languages("people"))
+    wanted = {one if one in known else FALLBACK_LANGUAGE for one in languages}
+    for notice in tx.notices.list(ref):
+        if notice.kind == "people" and notice.state in OPEN_STATES and notice.language not in wanted:
+            tx.notices.move(notice.id, notice.state, "withdrawn")
+            write_journal(
+                tx, desk, at=now, actor=actor.name, act="withdrawn", ref=ref, subject=notice.ref,
+                payload={"because": f"by the facts as now known nobody is written to in {notice.language}"},
+            )  # fmt: skip
 
 
 def _letters(rows: list[Any], skipped: list[Skipped], *, asked: bool) -> list[list[Any]]:
@@ -196,6 +219,8 @@ def _one(
         on=now,
         phased=phased,
     )
+    if tx.incidents.get(ref).drill:
+        rendered = marked_as_drill(rendered)
     sha256 = text_sha256(rendered.subject, rendered.text, rendered.html)
     older = None
     for notice in tx.notices.list(ref):
@@ -248,6 +273,16 @@ def _one(
         },
     )
     return Drafted(notice, True, fallback)
+
+
+def marked_as_drill(rendered: Rendered) -> Rendered:
+    """Return a notice that nobody can take for a real one."""
+    return replace(
+        rendered,
+        subject=f"{DRILL} {rendered.subject}",
+        text=f"{DRILL_LINE}\n\n{rendered.text}",
+        html=None if rendered.html is None else rendered.html.replace("<body>", f"<body><p>{DRILL_LINE}</p>", 1),
+    )
 
 
 def _merged(rows: list[Any]) -> dict[str, Any]:

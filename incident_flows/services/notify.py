@@ -121,6 +121,11 @@ def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to:
         )
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
+        if incident.drill and desk.channel.name not in ("outbox", "memory"):
+            raise IllegalTransitionError(
+                f"{ref} is a drill: its mail goes to an outbox only, and here it would leave the house by "
+                f"{desk.channel.name}; `breach drill SCENARIO` plays in a house of its own"
+            )
         fresh = tx.notices.get(ref, notice.ref)
         check_notice_move(notice.ref, fresh.state, "sending") if fresh.state != "sending" else None
         key = delivery_key(desk, ref, notice, "addressee")

@@ -11,6 +11,7 @@ from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.desk import Desk
 from incident_flows.services.forecast import Forecast
+from incident_flows.services.tasks import tasks
 from incident_flows.storage.database import Tx
 from incident_flows.storage.tables import IncidentState
 
@@ -40,6 +41,7 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
             "notices": [notice_json(row) for row in tx.notices.list(ref)],
             "recipients": tx.people.count(incident.id),
             "deliveries": dict(tx.deliveries.counts(incident.id)),
+            "tasks": tasks(tx, desk, ref),
             "steps": [_step(row) for row in tx.steps.list(incident.id)],
             "journal": [_entry(row) for row in tx.journal.last(ref, JOURNAL_SHOWN)],
         }
