@@ -8,55 +8,29 @@ import typer
 
 from incident_flows.cli import questions
 from incident_flows.knowledge.library import Library
-
-RECIPIENTS = {
-    "colleague": "trusted-recipient",
-    "bound-to-secrecy": "trusted-recipient",
-    "somebody-known": "known-recipient",
-    "somebody-unknown": "unknown-recipient",
-}
-REACTIONS = {
-    "returned": "recipient-returned",
-    "confirmed-deletion": "recipient-confirmed-deletion",
-    "asked-to-delete": "recipient-asked-to-delete",
-    "none": None,
-}
+from incident_flows.services.quick import REACTIONS, READERS, everyday_facts
 
 
 def quickly_asked(library: Library) -> dict[str, Any]:
     """Return facts of the everyday case; what it is by definition (a mistake, readable, not lost) is stated."""
     typer.echo("A message that reached one wrong reader. Seven questions; leave empty what is not known.")
-    facts: dict[str, Any] = {
-        "format": 1,
-        "title": "Message to a wrong reader",
-        "organisation": questions.organisation(library),
-        "breach": {
-            "kinds": ["confidentiality"],
-            "cause": "mistake",
-            "acquired": True,
-            "medium": "electronic",
-        },
-        "data": {"protection": "none", "backup": "complete", "unavailable_hours": 0},
-    }
-    questions.put(
-        facts, "role", questions.choice("Your role", ("controller", "joint-controller", "processor"))
-    )
+    organisation = questions.organisation(library)
+    role = questions.choice("Your role", ("controller", "joint-controller", "processor"))
     aware_at = questions.instant("Sure of it since (2026-11-20T18:00:00+01:00)")
-    if aware_at:
-        facts["moments"] = {"detected_at": aware_at, "aware_at": aware_at}
-    questions.put(
-        facts["data"], "kinds", questions.many("Which data", tuple(library.lawbook.words["data_kinds"]))
-    )
-    reader = questions.choice("Who got it", tuple(RECIPIENTS))
-    questions.put(facts["breach"], "exposure", RECIPIENTS.get(reader))
+    data_kinds = questions.many("Which data", tuple(library.lawbook.words["data_kinds"]))
+    reader = questions.choice("Who got it", tuple(READERS))
     reaction = questions.choice("What they did since", tuple(REACTIONS))
-    if reaction:
-        measure = REACTIONS[reaction]
-        facts["harm"] = {"measures": [measure] if measure else []}
     people = _people(library)
-    if people:
-        facts["people"] = people
-    return facts
+    return everyday_facts(
+        organisation,
+        role=role,
+        aware_at=aware_at,
+        data_kinds=data_kinds,
+        reader=reader,
+        reaction=reaction,
+        by_place=people.get("by_place"),
+        groups=people.get("groups"),
+    )
 
 
 def _people(library: Library) -> dict[str, Any]:
@@ -84,7 +58,7 @@ def _people(library: Library) -> dict[str, Any]:
         if not wrong:
             people: dict[str, Any] = {}
             if by_place:
-                people |= {"by_place": by_place, "total": sum(by_place.values())}
+                people["by_place"] = by_place
             if found:
                 people["groups"] = found
             return people

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from incident_flows.core.lifecycle import effective_status
@@ -20,7 +20,7 @@ from incident_flows.storage.wall import Counts, Only, WallRow, counts, notices_o
 SHOWN = 200  # clocks; nobody reads more at once
 NEAR = timedelta(hours=24)
 
-Urgency = Literal["overdue", "near", "later", "none"]
+Urgency = Literal["overdue", "passed", "near", "later", "none"]
 Next = Literal["answer", "decide", "draft", "complete", "approve", "send", "resolve", "retry"]
 _AFTER: Mapping[str, Next] = {
     "in-doubt": "resolve",
@@ -37,9 +37,10 @@ class Clock:
     """One line of the wall.
 
     Attributes:
+        due_on: The last permitted day, where the law counts days; `at` is then its end.
         end: What kind of instant `at` is: a deadline, provisional, a target, or none.
         status: A person's decision, else the engine's answer.
-        urgency: Overdue is only what a legal or provisional end has passed; a passed target is near.
+        urgency: Overdue is only what has passed its deadline; a provisional end or a target has just passed.
         next: What has to be done next for it.
         notice: The notice that is to be done with, if one is under way.
         duties: How many laws may apply of which it is not known; 0 for a clock whose law applies.
@@ -53,6 +54,7 @@ class Clock:
     obligation: str
     addressee: str
     at: datetime | None
+    due_on: date | None
     end: Literal["deadline", "provisional", "target", "none"]
     zone: str | None
     cite: str | None
@@ -73,6 +75,11 @@ class Wall:
     clocks: tuple[Clock, ...]
     counts: Counts
     more: int
+
+    @property
+    def first(self) -> Clock | None:
+        """What ends first of what applies; else of drills, else what may apply."""
+        return min(self.clocks, key=lambda one: (one.duties > 0, one.drill), default=None)
 
 
 def wall(desk: Desk, *, now: datetime, only: Only | None = None, limit: int = SHOWN) -> Wall:
@@ -119,7 +126,9 @@ def _work(
 def _clock(row: WallRow, forecast: Forecast, under: tuple[str, str] | None, *, now: datetime) -> Clock:
     at = row.effective_at
     end: Literal["deadline", "provisional", "target", "none"] = (
-        "deadline"
+        "provisional"  # the law may not apply at all
+        if row.duties and at
+        else "deadline"
         if row.due_at
         else "provisional"
         if row.provisional_due_at
@@ -137,6 +146,7 @@ def _clock(row: WallRow, forecast: Forecast, under: tuple[str, str] | None, *, n
         obligation=QUESTIONS if summed else row.oid,
         addressee=row.addressee_name,
         at=at,
+        due_on=row.due_on,
         end=end,
         zone=row.zone,
         cite=row.cite,
@@ -152,11 +162,11 @@ def _clock(row: WallRow, forecast: Forecast, under: tuple[str, str] | None, *, n
 
 
 def urgency_of(at: datetime | None, end: str, *, now: datetime) -> Urgency:
-    """Return how pressing an end is; a target is nobody's law, so passing it is near and not overdue."""
+    """Return how pressing an end is; only a deadline can be overdue, a provisional end or a target has passed."""
     if at is None:
         return "none"
     if at <= now:
-        return "near" if end == "target" else "overdue"
+        return "overdue" if end == "deadline" else "passed"
     return "near" if at - now <= NEAR else "later"
 
 

@@ -184,10 +184,14 @@ class Journal(Noun):
             statement = statement.where(col(JournalRow.incident_ref) == incident_ref)
         return self._all(statement.order_by(col(JournalRow.seq)).limit(limit))
 
-    def last(self, incident_ref: str | None = None, limit: int = 20) -> Sequence[JournalRow]:
-        """Return the last entries, in order, of one incident or of all."""
+    def last(
+        self, incident_ref: str | None = None, limit: int = 20, before: int | None = None
+    ) -> Sequence[JournalRow]:
+        """Return the last entries, in order, of one incident or of all; those before number `before`."""
         self.seal()
         statement = select(JournalRow).order_by(col(JournalRow.seq).desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(col(JournalRow.seq) < before)
         if incident_ref is not None:
             statement = statement.where(col(JournalRow.incident_ref) == incident_ref)
         return self._all(statement)[::-1]

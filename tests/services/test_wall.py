@@ -95,7 +95,7 @@ def test_overdue_is_what_the_law_ended_and_near_what_ends_within_a_day(house: An
     here = wall(house.desk, now=house.now)
     targets = [one for one in here.clocks if one.end == "target"]
     assert targets
-    assert {one.urgency for one in targets} == {"near"}  # a house target is nobody's law
+    assert {one.urgency for one in targets} == {"passed"}  # a house target is nobody's law
     assert here.counts.overdue == sum(
         one.urgency == "overdue" and one.end == "deadline" for one in here.clocks
     )

@@ -1,0 +1,44 @@
+"""How one text differs from another, word by word, as pieces a page marks as taken out or put in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+_WORDS = re.compile(r"\n|[^\S\n]+|[^\s]+")
+_LONGEST = 40_000  # words; above it lines are compared
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text that is in both, only in the old one, or only in the new one."""
+
+    kind: Literal["same", "gone", "new"]
+    text: str
+
+
+def differences(old: str, new: str) -> list[Piece]:
+    """Return the pieces that, without the gone ones, make up `new`, and without the new ones `old`.
+
+    >>> [(one.kind, one.text) for one in differences("on Monday we saw", "on Tuesday we saw")]
+    [('same', 'on '), ('gone', 'Monday'), ('new', 'Tuesday'), ('same', ' we saw')]
+    >>> differences("the same", "the same")
+    [Piece(kind='same', text='the same')]
+    """
+    if old == new:
+        return [Piece("same", new)] if new else []
+    before, after = _WORDS.findall(old), _WORDS.findall(new)
+    if len(before) + len(after) > _LONGEST:
+        before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    pieces: list[Piece] = []
+    for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if what == "equal":
+            pieces.append(Piece("same", "".join(after[c:d])))
+            continue
+        if b > a:
+            pieces.append(Piece("gone", "".join(before[a:b])))
+        if d > c:
+            pieces.append(Piece("new", "".join(after[c:d])))
+    return pieces
