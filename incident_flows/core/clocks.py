@@ -16,6 +16,7 @@ from incident_flows.core.conditions import evaluate
 from incident_flows.core.deadlines import Deadline, OpenDays, deadline_for, year_end
 from incident_flows.core.facts import Hold
 from incident_flows.core.law import Clock, HoldRule, Lawbook, Regime, Version
+from incident_flows.core.orders import order_at
 from incident_flows.core.situation import Situation
 from incident_flows.core.truth import Truth
 
@@ -120,7 +121,7 @@ class Counter:
         addressee: Addressee,
         earlier: Callable[[str], tuple[datetime | None, datetime | None]],
     ) -> Running:
-        start_at, stand_in, notes = self._start(clock, addressee, earlier)
+        start_at, stand_in, notes = self._start(clock, regime, addressee, earlier)
         zone_name = addressee.zone or regime.zone or self._home_zone()
         if addressee.zone is None and clock.period is not None and zone_name == "UTC":
             notes.append("no zone of the addressee is known: days are counted in UTC")
@@ -146,6 +147,7 @@ class Counter:
     def _start(
         self,
         clock: Clock,
+        regime: Regime,
         addressee: Addressee,
         earlier: Callable[[str], tuple[datetime | None, datetime | None]],
     ) -> tuple[datetime | None, datetime | None, list[str]]:
@@ -173,6 +175,9 @@ class Counter:
                 return known[first], None, notes
             return None, self._earliest_known(), notes
         name = starts.moment or ""
+        if name == "order_received_at" and name in moments:
+            whose = addressee.id if addressee.kind == "authority" else None
+            return order_at(self.situation.facts, regime, self.lawbook, authority=whose), None, notes
         if name in moments:
             return moments[name], None, notes
         if name in OUTSIDE:

@@ -447,7 +447,7 @@ def _finding(s: Situation, wanted: tuple[str, ...], _: str) -> Outcome:
 
 def _moment(s: Situation, argument: Mapping[str, Any], _: str) -> Outcome:
     [(name, test)] = argument.items()
-    value = getattr(s.facts.moments, name, None)
+    value = s.moments.get(name)
     path = f"moments.{name}"
     if value is None:
         return unknown(path)

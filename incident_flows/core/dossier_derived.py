@@ -15,15 +15,12 @@ from incident_flows.core.facts import Contact, Facts
 # What the scenario words of facts files say about the way a breach came about; others say nothing.
 CATEGORY: Mapping[str, str] = {
     "stolen-device": "device-stolen",
-    "lost-device": "device-lost",
-    "wrong-recipient": "wrong-recipient",
     "misdirected-mail": "wrong-recipient",
     "database-leak": "unauthorised-access",
     "credential-stuffing": "unauthorised-access",
+    "insider": "unauthorised-access",
     "public-exposure": "publication",
     "ransomware": "ransomware",
-    "phishing": "phishing",
-    "malware": "malware",
 }
 SPECIAL = frozenset(
     (
@@ -209,7 +206,7 @@ def _group(*wanted: str) -> Rule:
 
 
 def _risk(facts: Facts, standing: Standing, about: About) -> Any:
-    return standing.risk
+    return "high-risk" if standing.risk == "high" else standing.risk
 
 
 def _people_told(facts: Facts, standing: Standing, about: About) -> Any:

@@ -8,12 +8,21 @@ today. Lists that are given are complete; lists that are missing are unknown. Pl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
 
-from incident_flows.core.instants import Instant
+from incident_flows.core.instants import Instant, parse_instant
 
 Role = Literal["controller", "joint-controller", "processor"]
 BreachKind = Literal["confidentiality", "integrity", "availability"]
@@ -33,6 +42,26 @@ class Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _as_orders(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): parse_instant(when) for key, when in value.items() if when is not None} or None
+    return value if value is None else parse_instant(value)
+
+
+def _orders_written(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: when.isoformat() for key, when in value.items()}
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+# By authority id; an instant alone is an order of an authority nobody named.
+Orders = Annotated[
+    datetime | dict[str, datetime] | None,
+    BeforeValidator(_as_orders),
+    PlainSerializer(_orders_written, when_used="json"),
+]
+
+
 class Moments(Fact):
     """When things happened; which of them starts which clock is the law's business."""
 
@@ -50,7 +79,7 @@ class Moments(Fact):
     controller_told_at: Instant | None = None
     people_told_at: Instant | None = None
     authority_told_at: dict[str, Instant] = Field(default_factory=dict)  # by authority id
-    order_received_at: Instant | None = None
+    order_received_at: Orders = None
     fix_available_at: Instant | None = None
     ransom_paid_at: Instant | None = None
     restored_at: Instant | None = None
@@ -74,12 +103,15 @@ class Moments(Fact):
         return self
 
     def known(self) -> dict[str, Any]:
-        """Return the single moments that are known, by name."""
-        return {
+        """Return the single moments that are known, by name; of several orders the first."""
+        found = {
             name: value
             for name, value in self.__dict__.items()
             if value is not None and not isinstance(value, dict)
         }
+        if isinstance(self.order_received_at, dict) and self.order_received_at:
+            found["order_received_at"] = min(self.order_received_at.values())
+        return found
 
 
 class Breach(Fact):

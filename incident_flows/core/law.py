@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from incident_flows.core.conditions import Condition, ConditionError, parse_condition
+from incident_flows.core.dossier import DossierField
 from incident_flows.core.facts import Contact, Moments, Place, Role
 from incident_flows.core.reach import ReachIndex
 from incident_flows.core.situation import inside, touches
@@ -446,6 +447,7 @@ class Lawbook(Law):
     zones: dict[str, str] = Field(default_factory=dict)  # a place's zone, where one is needed
     words: dict[str, dict[str, str]] = Field(default_factory=dict)  # fact words by list, with their meaning
     targets: dict[str, Any] = Field(default_factory=dict)  # house targets, by addressee kind
+    dossier: dict[str, DossierField] = Field(default_factory=dict)  # the questions of the dossier
     excluded: dict[str, str] = Field(default_factory=dict)  # rows of the fact base left out, with the reason
 
     def duty(self, duty_id: str) -> tuple[Regime, Duty] | None:

@@ -18,6 +18,7 @@ from incident_flows.core.clocks import Counter, OpenDaysOf, Running
 from incident_flows.core.conditions import describe, evaluate
 from incident_flows.core.deadlines import Deadline
 from incident_flows.core.law import Duty, Lawbook, Regime, Version
+from incident_flows.core.orders import WHOSE_ORDER, order_at
 from incident_flows.core.situation import Situation
 from incident_flows.core.truth import NO, YES, Outcome, Truth, all_of, no, unknown, yes
 
@@ -25,10 +26,6 @@ Status = Literal["owed", "not-owed", "undetermined"]
 _STATUS: dict[Truth, Status] = {Truth.YES: "owed", Truth.NO: "not-owed", Truth.UNKNOWN: "undetermined"}
 
 
-WHOSE_ORDER = (
-    "moments.order_received_at does not say whose order it was: if it was another authority's, decide that "
-    "this is not owed"
-)
 _NOT_RUNNING = Running()
 
 
@@ -188,7 +185,7 @@ class Judge:
         if version.status == "no-duty":
             by, outcome = YES, no(version.standard)
             return Judged(outcome, (f"{regime.title}: {version.standard}",))
-        if version.arises_on and not self._arisen(version.arises_on):
+        if version.arises_on and not self._arisen(version.arises_on, regime):
             what = (
                 version.arises_on
                 if version.arises_on.startswith("findings.")
@@ -234,10 +231,12 @@ class Judge:
             trace = [*first, *trace, f"{version.source.cite}: {version.standard}"]
         return Judged(outcome, tuple(trace))
 
-    def _arisen(self, on: str) -> bool:
+    def _arisen(self, on: str, regime: Regime) -> bool:
         kind, _, word = on.partition(".")
         if kind == "findings":
             return self.situation.facts.findings.get(word) is True
+        if on == "order_received_at":
+            return order_at(self.situation.facts, regime, self.lawbook) is not None
         return on in self.situation.moments
 
     def _obligation(
@@ -252,6 +251,11 @@ class Judge:
         done: dict[str, list[Obligation]],
     ) -> Obligation:
         outcome = all_of((judged.outcome, addressee.known))
+        orders = self.situation.facts.moments.order_received_at
+        on_order = version.arises_on == "order_received_at" and outcome.truth is not Truth.NO
+        if on_order and isinstance(orders, dict) and addressee.kind == "authority":
+            theirs = addressee.id is None or addressee.id in orders
+            outcome = outcome if theirs else no(f"the order came from {', '.join(sorted(orders))}")
         id_ = f"{duty_id}@{addressee.key}"
         running = Running()
         if outcome.truth is not Truth.NO:
@@ -262,7 +266,7 @@ class Judge:
                 earlier=lambda name: self._earlier(name, regime, addressee, done),
             )
         because = [*outcome.used, *addressee.because, *running.notes]
-        if version.arises_on == "order_received_at" and outcome.truth is not Truth.NO:
+        if on_order and not isinstance(orders, dict) and outcome.truth is not Truth.NO:
             because.append(WHOSE_ORDER)
         if outcome.truth is Truth.NO and version.voluntary:
             because.append(version.voluntary)

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from incident_flows.core.dossier import fault_in
 from incident_flows.core.facts import Facts, Organisation
 from incident_flows.core.law import Lawbook
 from incident_flows.errors import InputError, NotFoundError
@@ -151,6 +152,34 @@ def faults_in(facts: Facts, *, lawbook: Lawbook, document: Document) -> list[str
                 f"{document.where(('findings', word))}: findings: {_short(word)} is no word of findings"
                 f"{_near(word, lawbook.words.get('findings', {}))}; `breach facts --words` prints them"
             )
+    faults.extend(_dossier_faults(facts, lawbook, document))
+    return faults
+
+
+def _dossier_faults(facts: Facts, lawbook: Lawbook, document: Document) -> list[str]:
+    """Return one line for each stored answer, order or reference that nothing asks for or nobody gave."""
+    faults: list[str] = []
+    for name, answer in facts.dossier.items() if lawbook.dossier else ():
+        where = f"{document.where(('dossier', name))}: dossier.{name:.60}"
+        question = lawbook.dossier.get(name)
+        if question is None:
+            faults.append(
+                f"{where}: is no question of the dossier{_near(name, lawbook.dossier)}; "
+                "`breach facts --words` prints them"
+            )
+        elif fault := fault_in(question, answer):
+            faults.append(f"{where}: {fault}")
+    orders = facts.moments.order_received_at
+    for path, ids in (
+        (("moments", "order_received_at"), orders if isinstance(orders, dict) else {}),
+        (("references",), facts.references),
+    ):
+        faults.extend(
+            f"{document.where((*path, id_))}: {'.'.join(path)}: {_short(id_)} is no authority"
+            f"{_near(id_, lawbook.authorities)}; write an id such as es-aepd"
+            for id_ in ids
+            if id_ not in lawbook.authorities
+        )
     return faults
 
 

@@ -23,18 +23,23 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from incident_flows.core import conditions as condition_shapes
+from incident_flows.core import dossier as dossier_shapes
 from incident_flows.core import facts as fact_shapes
 from incident_flows.core import law as law_shapes
 from incident_flows.core.law import Authority, Lawbook, Regime, Scheme
 from incident_flows.errors import InputError, KnowledgeError
+from incident_flows.knowledge import dossier_fields as dossier_reading
 from incident_flows.knowledge import files as yaml_reading
 from incident_flows.knowledge.files import Document, faults_of, read_bytes, read_yaml, validated
 from incident_flows.knowledge.law_check import Known, _literals, misfits, walk
 
 SHAPE = "2026-11-22.3"  # changes whenever the compiled form does, so that older caches are not read
 FOLDERS = ("law", "authorities", "policies")
+QUESTIONS = "forms/_fields.yaml"
 KEEP = {"outline": 100}  # cache files of a kind; of others 4: as many playbooks folders may be in use in turn
-READERS = (sys.modules[__name__], law_shapes, condition_shapes, fact_shapes, yaml_reading)
+READERS = (
+    sys.modules[__name__], law_shapes, condition_shapes, fact_shapes, dossier_shapes, dossier_reading, yaml_reading
+)  # fmt: skip
 
 
 class _Head(BaseModel):
@@ -216,7 +221,9 @@ def _text(path: Path) -> str:
 
 
 def _files(root: Path) -> list[Path]:
-    return sorted(path for folder in FOLDERS for path in (root / folder).glob("*.yaml"))
+    return sorted(
+        path for pattern in (*(f"{one}/*.yaml" for one in FOLDERS), QUESTIONS) for path in root.glob(pattern)
+    )
 
 
 def _key(digest: str) -> str:
@@ -304,6 +311,9 @@ class _Compiler:
                 self._regime(document)
             elif folder == "authorities":
                 self._authority_file(document)
+        questions = {}
+        if QUESTIONS in self.documents:
+            questions = dossier_reading.questions_in(self.documents[QUESTIONS], self.words, self.faults)
         groups = {name: frozenset(members) for name, members in places.groups.items()} if places else {}
         known_places = _all_places(places.more if places else {})
         if places is not None:
@@ -322,6 +332,7 @@ class _Compiler:
             zones=places.zones,
             words=self.words,
             targets=targets.data if targets else {},
+            dossier=questions,
             excluded=head.excluded | self._excluded(),
         )
 
