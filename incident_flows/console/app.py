@@ -106,8 +106,9 @@ def _misread(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    key = "error.not_found" if error.status_code == 404 else "error.method"
-    return _told(request, texts_of().say(key), error.status_code)
+    texts = texts_of()
+    message = texts.say("error.not_found") if error.status_code == 404 else texts.say("error.method")
+    return _told(request, message, error.status_code)
 
 
 def _failed(request: Request, error: Exception) -> Response:
