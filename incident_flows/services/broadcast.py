@@ -11,8 +11,7 @@ from incident_flows.errors import IllegalTransitionError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.draft import chosen
 from incident_flows.services.notify import Sent, delivery_key, settle, work_off
-
-PAGE = 1000
+from incident_flows.services.people import blocks
 
 
 def broadcast(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime) -> Sent:
@@ -60,30 +59,26 @@ def plan_deliveries(desk: Desk, ref: str, notice: Any) -> int:
     """Plan one delivery per recipient, a thousand to a transaction; return how many recipients it concerns."""
     known = desk.library.notices.languages("people")
     with desk.database.read() as tx:
-        incident = tx.incidents.get(ref)
         others = {
             one.language for one in tx.notices.list(ref) if one.kind == "people" and one.state != "withdrawn"
         }
         Facts.model_validate(tx.incidents.facts(ref).facts)
-    after, concerned = 0, 0
-    while True:
+    concerned = 0
+    for block in blocks(desk, ref):
+        rows = [
+            {
+                "key": delivery_key(desk, ref, notice, f"p{person.number}"),
+                "channel": desk.channel.name,
+                "person": person.number,
+            }
+            for person in block.people
+            if person.email and _language(person, known, others, desk) == notice.language
+        ]
+        concerned += len(rows)
         with desk.database.write() as tx:
-            page = tx.people.page(incident.id, after, PAGE)
-            if not page:
-                return concerned
-            rows = [
-                {
-                    "key": delivery_key(desk, ref, notice, str(person.id)),
-                    "channel": desk.channel.name,
-                    "recipient_id": person.id,
-                }
-                for person in page
-                if _language(person, known, others, desk) == notice.language
-            ]
-            concerned += len(rows)
             tx.deliveries.plan(notice.id, rows)
         desk.reached("broadcast:page-planned")
-        after = page[-1].id
+    return concerned
 
 
 def _language(person: Any, known: list[str], drafted: set[str], desk: Desk) -> str:

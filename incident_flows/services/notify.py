@@ -24,6 +24,7 @@ from incident_flows.errors import (
 from incident_flows.services.assess import plan_steps
 from incident_flows.services.desk import FRESH_DAYS, LEASE, Desk, write_journal
 from incident_flows.services.draft import text_sha256
+from incident_flows.services.people import person
 from incident_flows.services.update import store_change
 from incident_flows.storage.database import Tx
 from incident_flows.storage.tables import NoticeState
@@ -199,12 +200,10 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
     with desk.database.read() as tx:
         notice = tx.notices.by_id(row.notice_id)
         incident = tx.incidents.get(notice.incident_ref)
-        recipient = tx.people.get(row.recipient_id) if row.recipient_id is not None else None
     outcome: dict[str, Any]
     try:
-        if recipient is not None:
-            opened = desk.vault.open_(incident.wrapped_key, incident.ref, "recipient", recipient.sealed)
-            email = json.loads(opened)["email"]
+        if row.person is not None:
+            email = person(desk, incident.ref, row.person).email
         else:
             opened = desk.vault.open_(incident.wrapped_key, incident.ref, f"delivery:{row.key}", row.sealed)
             email = json.loads(opened)["to"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +20,9 @@ from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError, StorageError
 from incident_flows.knowledge.files import read_bytes
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.people import Packed, pack, purpose_of, summary_of
+from incident_flows.services.seen import Seen
+from incident_flows.storage.people import NewBlock
 from notifications import Address, InvalidMessageError
 
 LIMIT = 200_000_000  # bytes
@@ -41,7 +43,7 @@ OTHER_COLUMNS = {
     "place": "place",
     "country": "place",
 }
-BATCH = 2000  # people to a transaction
+BATCH = 1000  # people to a block, and a block to a transaction
 LISTED = 10_000  # refused rows that are named one by one; more than that is a wrong file
 QUOTE_LINES = 20  # an address list has no value of more lines; a quote left open swallows everything
 
@@ -106,17 +108,20 @@ def import_recipients(
             raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
         desk.vault.address_hmac(incident.wrapped_key, "the master key is the right one")
         begun = tx.people.begin_import(incident.id, sha256, now, actor.name)
+        seen = Seen()
+        for _, digests in tx.people.digests(incident.id):
+            seen.add_new(digests)
     result = Imported()
-    batch: list[dict[str, Any]] = []
+    batch: list[tuple[bytes, Packed]] = []
     for line, row in _rows(raw, path.name, delimiter=delimiter, encoding=encoding):
         result.total += 1
         try:
-            batch.append({**_sealed(desk, incident, row, now=now), "import_id": begun.id})
+            batch.append(_checked(desk, incident, row))
         except _RefusedRowError as error:
             result.refuse(line, str(error))
         if len(batch) == BATCH:
-            _store(desk, incident.id, batch, result)
-    _store(desk, incident.id, batch, result)
+            _store(desk, incident, batch, begun.id, seen, result)
+    _store(desk, incident, batch, begun.id, seen, result)
     with desk.database.write() as tx:
         tx.people.finish_import(
             begun.id, result.accepted, result.refused_total, result.duplicates, result.refused
@@ -140,22 +145,37 @@ def import_recipients(
     return result
 
 
-def _store(desk: Desk, incident_id: int, batch: list[dict[str, Any]], result: Imported) -> None:
-    try:
-        with desk.database.write() as tx:
-            added = tx.people.add_many(incident_id, batch)
-    except StorageError as error:
-        raise StorageError(
-            f"{error}\n{result.accepted} people were taken in before; import the file again for the rest."
-        ) from None
-    result.accepted += added.accepted
-    result.duplicates += added.duplicates
+def _store(
+    desk: Desk,
+    incident: Any,
+    batch: list[tuple[bytes, Packed]],
+    import_id: int,
+    seen: Seen,
+    result: Imported,
+) -> None:
+    known = set(seen.add_new(b"".join(digest for digest, _ in batch)))
+    new = [one for place, one in enumerate(batch) if place not in known]
+    result.duplicates += len(known)
+    if new:
+        people = [person for _, person in new]
+        try:
+            with desk.database.write() as tx:
+                first = tx.people.count(tx.incidents.lock(incident.ref).id)
+                sealed = desk.vault.seal(incident.wrapped_key, incident.ref, purpose_of(first), pack(people))
+                digests = b"".join(digest for digest, _ in new)
+                block = NewBlock(first, len(new), sealed, digests, summary_of(people))
+                tx.people.add_block(incident.id, block, import_id)
+        except StorageError as error:
+            raise StorageError(
+                f"{error}\n{result.accepted} people were taken in before; import the file again for the rest."
+            ) from None
+    result.accepted += len(new)
     batch.clear()
     desk.reached("recipients:batch-stored")
 
 
-def _sealed(desk: Desk, incident: Any, row: dict[str, str] | str, *, now: datetime) -> dict[str, Any]:
-    """Return a person as stored: the address sealed, found again by its keyed hash."""
+def _checked(desk: Desk, incident: Any, row: dict[str, str] | str) -> tuple[bytes, Packed]:
+    """Return the keyed hash of a person's address, and the person."""
     if isinstance(row, str):
         raise _RefusedRowError(row)
     if not row["email"].strip():
@@ -170,16 +190,8 @@ def _sealed(desk: Desk, incident: Any, row: dict[str, str] | str, *, now: dateti
     language = row.get("language", "").strip().lower().replace("_", "-").split("-")[0] or None
     if language is not None and not _LANGUAGE.fullmatch(language):
         raise _RefusedRowError("language is no code; write two letters such as es or de")
-    person = {"email": address, "name": row.get("name", "").strip() or None}
-    return {
-        "address_hmac": desk.vault.address_hmac(incident.wrapped_key, address),
-        "sealed": desk.vault.seal(
-            incident.wrapped_key, incident.ref, "recipient", json.dumps(person, ensure_ascii=False).encode()
-        ),
-        "language": language,
-        "place": place,
-        "imported_at": now,
-    }
+    name = row.get("name", "").strip() or None
+    return desk.vault.address_digest(incident.wrapped_key, address), [address, name, language, place]
 
 
 def _rows(

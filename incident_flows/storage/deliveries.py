@@ -19,7 +19,7 @@ from incident_flows.storage.tables import DeliveryRow, NoticeRow
 
 Recorded = Literal["sent", "delivered-to-outbox", "in-doubt", "failed", "planned"]
 Outcome = Literal["sent", "delivered-to-outbox", "failed", "planned", "withdrawn"]
-_OPTIONAL: Mapping[str, Any] = {"recipient_id": None, "bytes_sha256": None, "sealed": None, "retry_at": None}
+_OPTIONAL: Mapping[str, Any] = {"person": None, "bytes_sha256": None, "sealed": None, "retry_at": None}
 
 
 class Deliveries(Noun):
@@ -30,7 +30,7 @@ class Deliveries(Noun):
 
         Args:
             notice_id: The notice.
-            rows: Per delivery: `key` and `channel`; optionally recipient_id, bytes_sha256, sealed,
+            rows: Per delivery: `key` and `channel`; optionally person, bytes_sha256, sealed,
                 retry_at (not to be claimed before).
 
         Returns:
@@ -161,7 +161,9 @@ class Deliveries(Noun):
         return self._run(
             update(DeliveryRow)
             .where(col(DeliveryRow.notice_id) == notice_id, col(DeliveryRow.state) == "failed")
-            .values(state="planned", attempts=0, claimed_by=None, claimed_at=None, done_at=None, retry_at=None)
+            .values(
+                state="planned", attempts=0, claimed_by=None, claimed_at=None, done_at=None, retry_at=None
+            )
         )
 
     def withdraw(self, notice_id: int) -> int:

@@ -1,12 +1,13 @@
-"""The people to be told: sealed rows of one incident, in bulk, and the files they came from.
+"""The people to be told: sealed blocks of one incident, exceptions by number, and the files they came from.
 
-Nothing here can read a name or an address: rows are sealed by the vault before they arrive.
+Nothing here can read a name or an address: blocks are sealed by the vault before they arrive.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,114 +18,203 @@ from sqlmodel import col
 from incident_flows.errors import NotFoundError
 from incident_flows.storage.addresses import looks_like_address
 from incident_flows.storage.rows import Noun
-from incident_flows.storage.tables import DeliveryRow, ImportRow, IncidentRow, RecipientRow
+from incident_flows.storage.tables import DeliveryRow, ImportRow, IncidentRow
+from incident_flows.storage.tables_letters import LetterBatchRow
+from incident_flows.storage.tables_people import MOST_IN_A_BLOCK, BlockRow, ExceptionRow
 
-_OPTIONAL: Mapping[str, Any] = {"language": None, "place": None, "import_id": None, "state": "imported"}
-_AT_ONCE = 10_000  # rows per statement, to keep memory flat
+DIGEST_BYTES = 16
+_PAGE = 1000  # blocks whose digests are read at once: 16 MB
 
 
-@dataclass(frozen=True)
-class Added:
-    """What came of taking people in.
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """A block to be stored.
 
     Attributes:
-        accepted: Rows stored.
-        duplicates: Rows whose address this incident has already.
+        digests: `DIGEST_BYTES` per person, in their order.
+        summary: How many people by language and place.
     """
 
-    accepted: int
-    duplicates: int
+    first: int
+    count: int
+    sealed: bytes
+    digests: bytes
+    summary: Sequence[tuple[str | None, str | None, int]]
 
 
 class People(Noun):
     """Recipients, by the number of their incident."""
 
-    def add_many(self, incident_id: int, rows: Sequence[Mapping[str, Any]]) -> Added:
-        """Store sealed recipients; an address the incident has already is counted, not stored again.
+    def add_block(self, incident_id: int, block: NewBlock, import_id: int | None = None) -> None:
+        """Store a block behind those there are.
 
-        Args:
-            incident_id: The incident's number.
-            rows: Per person: address_hmac, sealed, imported_at; optionally language, place, import_id,
-                state.
+        Raises:
+            ValueError: It does not begin where the last one ends, or is no block.
         """
-        new = 0
-        for start in range(0, len(rows), _AT_ONCE):
-            part = rows[start : start + _AT_ONCE]
-            new += self._insert_new(
-                RecipientRow, [{**_OPTIONAL, **row, "incident_id": incident_id} for row in part]
+        if block.first != self.count(incident_id):
+            raise ValueError(f"a block begins at {block.first}, and the list ends elsewhere")
+        if not 0 < block.count <= MOST_IN_A_BLOCK or len(block.digests) != block.count * DIGEST_BYTES:
+            raise ValueError(f"a block of {block.count} people with {len(block.digests)} bytes of digests")
+        self._run(
+            insert(BlockRow).values(
+                incident_id=incident_id,
+                first=block.first,
+                count=block.count,
+                import_id=import_id,
+                sealed=block.sealed,
+                digests=block.digests,
+                summary=[list(one) for one in block.summary],
             )
-        return Added(accepted=new, duplicates=len(rows) - new)
+        )
 
     def count(self, incident_id: int) -> int:
         """Return how many recipients an incident has."""
-        return (
-            self._session.scalar(
-                select(func.count())
-                .select_from(RecipientRow)
-                .where(col(RecipientRow.incident_id) == incident_id)
-            )
-            or 0
+        last = self._session.execute(
+            select(col(BlockRow.first), col(BlockRow.count))
+            .where(col(BlockRow.incident_id) == incident_id)
+            .order_by(col(BlockRow.first).desc())
+            .limit(1)
+        ).first()
+        return 0 if last is None else last[0] + last[1]
+
+    def by_language_and_place(self, incident_id: int) -> Counter[tuple[str | None, str | None]]:
+        """Return how many recipients there are by language and place, each None where not known."""
+        found: Counter[tuple[str | None, str | None]] = Counter()
+        summaries = self._session.scalars(
+            select(col(BlockRow.summary))
+            .where(col(BlockRow.incident_id) == incident_id)
+            .execution_options(yield_per=_PAGE)
         )
+        for summary in summaries:
+            for language, place, count in summary:
+                found[language, place] += count
+        return found
 
     def languages(self, incident_id: int) -> Sequence[tuple[str | None, str | None]]:
         """Return the distinct pairs of language and place among an incident's recipients."""
-        pairs = self._session.execute(
-            select(col(RecipientRow.language), col(RecipientRow.place))
-            .where(col(RecipientRow.incident_id) == incident_id)
-            .distinct()
-        )
-        return [(language, place) for language, place in pairs]
+        return list(self.by_language_and_place(incident_id))
 
-    def page(self, incident_id: int, after_id: int = 0, limit: int = 1000) -> Sequence[RecipientRow]:
-        """Return recipients by number, those after `after_id`."""
+    def blocks(self, incident_id: int, after: int = -1, limit: int = 1) -> Sequence[BlockRow]:
+        """Return blocks in order: the first ones that hold anybody with a number above `after`."""
         return self._all(
-            select(RecipientRow)
-            .where(col(RecipientRow.incident_id) == incident_id, col(RecipientRow.id) > after_id)
-            .order_by(col(RecipientRow.id))
+            select(BlockRow)
+            .where(
+                col(BlockRow.incident_id) == incident_id,
+                col(BlockRow.first) > after + 1 - MOST_IN_A_BLOCK,
+                col(BlockRow.first) + col(BlockRow.count) > after + 1,
+            )
+            .order_by(col(BlockRow.first))
             .limit(limit)
         )
 
-    def get(self, recipient_id: int) -> RecipientRow:
-        """Return one recipient."""
-        found = self._one(select(RecipientRow).where(col(RecipientRow.id) == recipient_id))
-        if found is None:
-            raise NotFoundError(f"no recipient has the number {recipient_id}")
-        return found
+    def block_of(self, incident_id: int, number: int) -> BlockRow:
+        """Return the block that holds one person."""
+        found = self.blocks(incident_id, number - 1) if number >= 0 else ()
+        if not found:
+            raise NotFoundError(f"no recipient has the number {number}")
+        return found[0]
 
-    def by_hmac(self, incident_id: int, address_hmac: str) -> RecipientRow | None:
-        """Return the recipient with this address, by its HMAC, if the incident has them."""
-        return self._one(
-            select(RecipientRow).where(
-                col(RecipientRow.incident_id) == incident_id, col(RecipientRow.address_hmac) == address_hmac
-            )
-        )
+    def digests(self, incident_id: int, after: int = -1) -> Iterator[tuple[int, bytes]]:
+        """Yield the first number and the digests of each block, those that begin after `after`."""
+        while True:
+            page = self._session.execute(
+                select(col(BlockRow.first), col(BlockRow.digests))
+                .where(col(BlockRow.incident_id) == incident_id, col(BlockRow.first) > after)
+                .order_by(col(BlockRow.first))
+                .limit(_PAGE)
+            ).all()
+            yield from ((row[0], row[1]) for row in page)
+            if len(page) < _PAGE:
+                return
+            after = page[-1][0]
 
-    def mark(self, recipient_id: int, state: str) -> RecipientRow:
-        """Set what became of one recipient, such as *undeliverable*."""
-        marked = self._one(
-            update(RecipientRow)
-            .where(col(RecipientRow.id) == recipient_id)
-            .values(state=state)
-            .returning(RecipientRow)
-        )
-        return self.get(recipient_id) if marked is None else marked
+    def find(self, incident_id: int, digest: bytes) -> int | None:
+        """Return the number of the person whose address has this digest, if the incident has them."""
+        for first, digests in self.digests(incident_id):
+            at = -1
+            while (at := digests.find(digest, at + 1)) >= 0:
+                if at % DIGEST_BYTES == 0:
+                    return int(first + at // DIGEST_BYTES)
+        return None
 
     def shred(self, incident_id: int) -> int:
         """Destroy the incident's key and everything sealed under it; return how many recipients.
 
-        The counts, and that there was a row, stay. The caller lets the vault forget the key.
+        The counts stay, and so do the keyed hashes, which say nothing without the key. The caller lets the
+        vault forget it.
         """
         self._run(update(IncidentRow).where(col(IncidentRow.id) == incident_id).values(wrapped_key=None))
+        for row in (DeliveryRow, LetterBatchRow):
+            self._run(
+                update(row)
+                .where(col(row.incident_id) == incident_id, col(row.sealed).is_not(None))
+                .values(sealed=None)
+            )
+        sealed = (col(BlockRow.incident_id) == incident_id, col(BlockRow.sealed).is_not(None))
+        people = self._session.scalar(select(func.sum(col(BlockRow.count))).where(*sealed)) or 0
+        self._run(update(BlockRow).where(*sealed).values(sealed=None))
+        return int(people)
+
+    # Exceptions
+
+    def except_(
+        self,
+        incident_id: int,
+        number: int,
+        state: str,
+        at: datetime,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record what is not as usual with one person, in place of what was recorded before.
+
+        Args:
+            incident_id: The incident's number.
+            number: The person's number within it.
+            state: In one word: no-address, quarantined, bounced, unreachable …
+            at: When that was known.
+            detail: More of it, without personal data.
+        """
+        upsert = self._upsert(ExceptionRow).values(
+            incident_id=incident_id, number=number, state=state, at=at, detail=dict(detail or {})
+        )
         self._run(
-            update(DeliveryRow)
-            .where(col(DeliveryRow.incident_id) == incident_id, col(DeliveryRow.sealed).is_not(None))
-            .values(sealed=None)
+            upsert.on_conflict_do_update(
+                index_elements=["incident_id", "number"],
+                set_={name: upsert.excluded[name] for name in ("state", "at", "detail")},
+            )
         )
-        return self._run(
-            update(RecipientRow)
-            .where(col(RecipientRow.incident_id) == incident_id, col(RecipientRow.sealed).is_not(None))
-            .values(sealed=None, state="shredded")
+
+    def exception(self, incident_id: int, number: int) -> ExceptionRow | None:
+        """Return what is recorded of one person, if anything is not as usual."""
+        return self._one(
+            select(ExceptionRow).where(
+                col(ExceptionRow.incident_id) == incident_id, col(ExceptionRow.number) == number
+            )
         )
+
+    def exceptions(
+        self, incident_id: int, state: str | None = None, after: int = -1, limit: int = 1000
+    ) -> Sequence[ExceptionRow]:
+        """Return exceptions by number, those after `after`, of one state or of all."""
+        statement = select(ExceptionRow).where(
+            col(ExceptionRow.incident_id) == incident_id, col(ExceptionRow.number) > after
+        )
+        if state is not None:
+            statement = statement.where(col(ExceptionRow.state) == state)
+        return self._all(statement.order_by(col(ExceptionRow.number)).limit(limit))
+
+    def exception_counts(self, incident_id: int) -> dict[str, int]:
+        """Return how many people are in each exceptional state."""
+        state = col(ExceptionRow.state)
+        return {
+            row[0]: row[1]
+            for row in self._session.execute(
+                select(state, func.count())
+                .where(col(ExceptionRow.incident_id) == incident_id)
+                .group_by(state)
+                .order_by(state)
+            )
+        }
 
     # Imports
 

@@ -19,7 +19,6 @@ from incident_flows.storage.columns import (
     instant,
     json_list,
     json_object,
-    may_belong_to,
     maybe_instant,
 )
 
@@ -210,25 +209,6 @@ class ImportRow(SQLModel, table=True):
     refused_rows: list[Any] = json_list()
 
 
-class RecipientRow(SQLModel, table=True):
-    """One person to be told, sealed; found again by the HMAC of their address."""
-
-    __tablename__ = "recipient"
-    __table_args__ = (
-        UniqueConstraint("incident_id", "address_hmac", name="uq_recipient"),
-        Index("ix_recipient_page", "incident_id", "id"),
-    )
-    id: int = big_key()
-    incident_id: int = belongs_to("incident")
-    address_hmac: str
-    sealed: bytes | None = None  # None once shredded
-    language: str | None = None
-    place: str | None = None
-    imported_at: datetime = instant()
-    import_id: int | None = may_belong_to("recipient_import")
-    state: str = "imported"
-
-
 class DeliveryRow(SQLModel, table=True):
     """One attempt to bring one notice to one reader, claimed before the act, recorded after it."""
 
@@ -244,7 +224,7 @@ class DeliveryRow(SQLModel, table=True):
     id: int = big_key()
     notice_id: int = belongs_to("notice")
     incident_id: int = belongs_to("incident")
-    recipient_id: int | None = may_belong_to("recipient")
+    person: int | None = None  # number within the incident, where the reader is one of the people
     key: str = Field(unique=True)
     channel: str
     state: str = "planned"

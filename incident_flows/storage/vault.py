@@ -88,6 +88,14 @@ class Vault:
         plain = unicodedata.normalize("NFC", address.strip()).casefold()
         return hmac.digest(self._keys(wrapped).lookup, plain.encode(), "sha256").hex()
 
+    def address_digest(self, wrapped: bytes | None, address: str) -> bytes:
+        """Return the first 16 bytes of the address's HMAC, as they stand in a block of people."""
+        return bytes.fromhex(self.address_hmac(wrapped, address))[:16]
+
+    def lookup_key(self, wrapped: bytes | None) -> bytes:
+        """Return the key addresses are looked up under, for a worker that takes people in; never store it."""
+        return self._keys(wrapped).lookup
+
     def sign(self, wrapped: bytes | None, purpose: str, text: str) -> str:
         """Return the HMAC of a text for one purpose; it can be made and checked only with this incident's key."""
         message = b"\0".join((b"sign", purpose.encode(), text.encode()))  # no address holds a NUL

@@ -13,6 +13,7 @@ import pytest
 
 from incident_flows.errors import StorageError, TamperedError
 from incident_flows.storage.database import Database
+from incident_flows.storage.people import NewBlock
 from incident_flows.storage.tables import IncidentRow
 from incident_flows.storage.vault import Vault, load_or_create_master_key, master_key_from_text
 
@@ -93,15 +94,11 @@ def test_after_shredding_nothing_opens(
     wrapped = vault.new_incident_key()
     incident = open_incident(database, wrapped_key=wrapped)
     sealed = vault.seal(wrapped, incident.ref, "recipient", b"ana@example.org")
-    row = {
-        "address_hmac": vault.address_hmac(wrapped, "ana@example.org"),
-        "sealed": sealed,
-        "imported_at": noon,
-    }
+    digest = vault.address_digest(wrapped, "ana@example.org")
     with database.write() as tx:
-        tx.people.add_many(incident.id, [row])
-        (person,) = tx.people.page(incident.id)
-        assert vault.open_(wrapped, incident.ref, "recipient", person.sealed) == b"ana@example.org"
+        tx.people.add_block(incident.id, NewBlock(0, 1, sealed, digest, [(None, None, 1)]))
+        (block,) = tx.people.blocks(incident.id)
+        assert vault.open_(wrapped, incident.ref, "recipient", block.sealed) == b"ana@example.org"
         tx.people.shred(incident.id)
     vault.forget()
     with database.read() as tx:

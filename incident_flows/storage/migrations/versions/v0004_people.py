@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +19,7 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    _people()
     _letters()
 
 
@@ -69,4 +73,103 @@ def _letters() -> None:
     ):
         op.create_index(
             name, "letter_batch", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where)
+        )
+
+
+def _people() -> None:
+    """Blocks of people in place of a row each; rows there are move over, still sealed one by one."""
+    import_id = sa.Column("import_id", KEY, sa.ForeignKey("recipient_import.id"), nullable=True)
+    block = op.create_table(
+        "recipient_block",
+        _of_key("incident"), _key("first"), _number("count"), import_id,
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("digests", sa.LargeBinary(), nullable=False),
+        sa.Column("summary", sa.JSON(), nullable=False),
+    )  # fmt: skip
+    op.create_table(
+        "recipient_exception",
+        _of_key("incident"), _key("number"), _text("state"), _at("at", null=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+    )  # fmt: skip
+    op.create_index("ix_recipient_exception_state", "recipient_exception", ["incident_id", "state", "number"])
+    op.add_column("delivery", sa.Column("person", sa.Integer(), nullable=True))
+    _move_deliveries(_move_people(block))
+    with op.batch_alter_table("delivery") as delivery:
+        delivery.drop_column("recipient_id")
+    op.drop_table("recipient")
+
+
+def _key(name: str) -> sa.Column[int]:
+    return sa.Column(name, KEY, primary_key=True, autoincrement=False)
+
+
+def _of_key(table: str) -> sa.Column[int]:
+    return sa.Column(f"{table}_id", KEY, sa.ForeignKey(f"{table}.id"), primary_key=True, autoincrement=False)
+
+
+def _move_people(block: sa.Table) -> dict[int, int]:
+    """Pack each incident's recipients, in the order they came; return their numbers by their old ids.
+
+    The keys are not at hand, so each stays sealed as it was: a list of [language, place, sealed] in JSON
+    after a byte 0, by which a reader tells it from what the vault sealed whole.
+    """
+    connection, numbers, counts = op.get_bind(), dict[int, int](), Counter[int]()
+    rows: list[Any] = []
+    statement = sa.text("SELECT * FROM recipient ORDER BY incident_id, id")
+    for row in connection.execute(statement).mappings():
+        if rows and (len(rows) == 1000 or _origin(rows[0]) != _origin(row)):
+            _store_block(block, rows, counts[rows[0]["incident_id"]] - len(rows))
+            rows = []
+        numbers[row["id"]] = counts[row["incident_id"]]
+        counts[row["incident_id"]] += 1
+        rows.append(row)
+        if row["state"] not in ("imported", "shredded"):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO recipient_exception (incident_id, number, state, at, detail) "
+                    "SELECT incident_id, :number, state, imported_at, '{}' FROM recipient WHERE id = :id"
+                ),
+                {"number": numbers[row["id"]], "id": row["id"]},
+            )
+    if rows:
+        _store_block(block, rows, counts[rows[0]["incident_id"]] - len(rows))
+    return numbers
+
+
+def _origin(row: Any) -> tuple[Any, ...]:
+    return row["incident_id"], row["import_id"], row["sealed"] is None
+
+
+def _store_block(block: sa.Table, rows: list[Any], first: int) -> None:
+    people = [
+        [row["language"], row["place"], base64.b64encode(bytes(row["sealed"])).decode()]
+        for row in rows
+        if row["sealed"] is not None
+    ]
+    summary = Counter((row["language"], row["place"]) for row in rows)
+    op.get_bind().execute(
+        block.insert().values(
+            incident_id=rows[0]["incident_id"],
+            first=first,
+            count=len(rows),
+            import_id=rows[0]["import_id"],
+            sealed=b"\0" + json.dumps(people).encode() if people else None,
+            digests=b"".join(bytes.fromhex(row["address_hmac"])[:16] for row in rows),
+            summary=[[language, place, count] for (language, place), count in summary.items()],
+        )
+    )
+
+
+def _move_deliveries(numbers: dict[int, int]) -> None:
+    """Point deliveries to people by number; their keys say so, so that no letter is planned a second time."""
+    connection = op.get_bind()
+    statement = sa.text("SELECT id, key, recipient_id FROM delivery WHERE recipient_id IS NOT NULL")
+    changed = []
+    for row in connection.execute(statement):
+        start, _, way = row.key.rpartition("/")
+        number = numbers[row.recipient_id]
+        changed.append({"id": row.id, "person": number, "key": f"{start.rpartition('/')[0]}/p{number}/{way}"})
+    if changed:
+        connection.execute(
+            sa.text("UPDATE delivery SET person = :person, key = :key WHERE id = :id"), changed
         )
