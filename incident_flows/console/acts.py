@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, File, Request, UploadFile
 from fastapi.responses import Response
 
 from incident_flows.console.fields import Field, Form, change_from, field_for, sections
-from incident_flows.console.page import desk_of, form_of, goes_to, now_of, tried
+from incident_flows.console.page import desk_of, form_of, goes_to, now_of, tried, words_of
 from incident_flows.console.room import shown
 from incident_flows.console.signed import may
 from incident_flows.console.texts import texts_of
@@ -29,6 +29,7 @@ from incident_flows.services.dossier import dossier
 from incident_flows.services.draft import draft
 from incident_flows.services.notify import notify, resolve_doubt
 from incident_flows.services.recipients import import_recipients
+from incident_flows.services.tasks import done
 from incident_flows.services.update import change_facts
 
 router = APIRouter(prefix="/incidents/{ref}")
@@ -80,7 +81,7 @@ def facts(
 
 
 def _fields(desk: Desk, form: Form) -> list[Field]:
-    words = desk.library.lawbook.words
+    words = words_of(desk)
     known = {field.path: field for _, fields in sections(words) for field in fields}
     asked = [name[:-1] for name in form if name.endswith("?") and name[:-1] not in known]
     return [*known.values(), *(field for path in asked if (field := field_for(path, words)))]
@@ -107,7 +108,7 @@ def decided(
     to = f"/incidents/{ref}/risk" if subject == "risk" else f"/incidents/{ref}/duties/{subject}"
 
     def act() -> Response:
-        done = decide(
+        said = decide(
             desk_of(request),
             ref,
             subject,
@@ -116,7 +117,7 @@ def decided(
             actor=actor,
             now=now_of(request),
         )
-        return goes_to(to, "decided" if done.in_force else "waits")
+        return goes_to(to, "decided" if said.in_force else "waits")
 
     part: dict[str, Any] = {"part": "risk"} if subject == "risk" else {"part": "duty", "oid": subject}
     return tried(act, _again(request, ref, form=form, **part))
@@ -129,7 +130,7 @@ def drafted(
     """Draft one notice, or all that are to be written."""
 
     def act() -> Response:
-        done, skipped = draft(
+        rows, skipped = draft(
             desk_of(request),
             ref,
             form.get("obligation") or None,
@@ -138,12 +139,12 @@ def drafted(
             language=form.get("language") or None,
             phased="phased" in form,
         )
-        if len(done) == 1:
-            one = done[0]
+        if len(rows) == 1:
+            one = rows[0]
             return goes_to(
                 f"/incidents/{ref}/notices/{one.notice.ref}", "drafted" if one.fresh else "as_before"
             )
-        return shown(request, ref, "notices", drafted=(done, skipped))
+        return shown(request, ref, "notices", drafted=(rows, skipped))
 
     return tried(act, _again(request, ref, "notices", form))
 
@@ -190,7 +191,7 @@ def sent(
     """Send an approved notice; for a portal, show what is to be filed there."""
 
     def act() -> Response:
-        [done] = notify(
+        [outcome] = notify(
             desk_of(request),
             ref,
             notice,
@@ -198,7 +199,7 @@ def sent(
             now=now_of(request),
             to=form.get("to", "").strip() or None,
         )
-        return shown(request, ref, "notice", notice=notice, sent=done)
+        return shown(request, ref, "notice", notice=notice, sent=outcome)
 
     return tried(act, _again(request, ref, "notice", form, notice=notice))
 
@@ -260,8 +261,8 @@ def people(
             with path.open("wb") as kept:
                 while chunk := file.file.read(1 << 20):
                     kept.write(chunk)
-            done = import_recipients(desk_of(request), ref, path, actor=actor, now=now_of(request))
-        return shown(request, ref, "people", imported=done)
+            taken = import_recipients(desk_of(request), ref, path, actor=actor, now=now_of(request))
+        return shown(request, ref, "people", imported=taken)
 
     return tried(act, _again(request, ref, "people", Form(())))
 
@@ -279,6 +280,20 @@ def acknowledged(
         return goes_to(f"/incidents/{ref}", "acknowledged")
 
     return tried(act, _again(request, ref, "summary", form))
+
+
+@router.post("/tasks")
+def task_done(
+    request: Request, ref: str, actor: Annotated[Actor, Depends(may("acknowledge"))], form: Sent
+) -> Response:
+    """Record that a task of the checklist is done."""
+
+    def act() -> Response:
+        note = form.get("note", "").strip()[:500] or None
+        done(desk_of(request), ref, form.get("task", ""), actor=actor, now=now_of(request), note=note)
+        return goes_to(f"/incidents/{ref}/tasks", "task")
+
+    return tried(act, _again(request, ref, "tasks", form))
 
 
 @router.post("/close")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 WIDTH = 600.0  # of the bar, in the drawing's own units
 LEAST = 4.0  # a part that is there at all can be seen
-ORDER = ("sent", "delivered-to-outbox", "claimed", "planned", "in-doubt", "failed", "withdrawn")
+ORDER = ("sent", "delivered-to-outbox", "scheduled", "claimed", "planned", "in-doubt", "failed", "withdrawn")
 
 
 @dataclass(frozen=True)

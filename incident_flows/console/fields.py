@@ -94,6 +94,8 @@ class Field:
         if value is None:
             return None
         if self.kind == "instant":
+            if isinstance(value, Mapping):
+                return None  # several, by authority: not for this field
             return parse_instant(value).astimezone(zone).strftime("%Y-%m-%dT%H:%M")
         if self.kind == "yesno":
             return "yes" if value else "no"
@@ -248,6 +250,8 @@ _YES_NO = (("yes", None), ("no", None))
 
 
 def _typed(path: str, annotation: Any, words: Mapping[str, Mapping[str, str]]) -> Field | None:
+    if path == "breach.scenario" and words.get("scenarios"):
+        return Field(path, "choice", tuple(words["scenarios"].items()))
     if path in VOCABULARIES:
         return Field(path, "words", tuple(words.get(VOCABULARIES[path], {}).items()))
     bare = _bare(annotation)
@@ -282,7 +286,8 @@ def _bare(annotation: Any) -> Any:
         if origin is Annotated:
             annotation = get_args(annotation)[0]
         elif origin in (Union, types.UnionType):
-            [annotation] = [one for one in get_args(annotation) if one is not type(None)]
+            # An instant that may also be several by authority is asked for as one.
+            annotation = next(one for one in get_args(annotation) if one is not type(None))
         else:
             return annotation
 

@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from incident_flows.console.acts import SOURCE, label_of, zone_of
 from incident_flows.console.fields import Field, Form, at, field_for, put
-from incident_flows.console.page import desk_of, form_of, goes_to, now_of, page, status_of, view_of
+from incident_flows.console.page import desk_of, form_of, goes_to, now_of, page, status_of, view_of, words_of
 from incident_flows.console.signed import may
 from incident_flows.console.texts import texts_of
 from incident_flows.core.assessment import Assessment
@@ -130,7 +130,7 @@ def _profiles(desk: Desk) -> list[tuple[str, str]]:
 
 
 def _field(desk: Desk, path: str) -> Field:
-    field = field_for(path, desk.library.lawbook.words)
+    field = field_for(path, words_of(desk))
     if field is None:
         raise InputError(texts_of().say("open.broken"))
     return field
@@ -210,7 +210,7 @@ def _ask(
     desk = desk_of(request)
     facts = facts or checked_facts(desk, wizard.whole(desk), name=texts_of().say("open.name"))
     found = desk.library.assess(facts, today=now_of(request).date())
-    words = desk.library.lawbook.words
+    words = words_of(desk)
     left = [
         (one, field)
         for one in found.questions

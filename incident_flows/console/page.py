@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from incident_flows.console.fields import Form
 from incident_flows.console.texts import texts_of
 from incident_flows.console.view import View, span, zones
 from incident_flows.errors import BreachError, InputError, NotFoundError, PermissionDeniedError
+from incident_flows.knowledge.scenarios import scenario_ids
 from incident_flows.services.desk import Desk
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,6 +46,12 @@ def environment() -> Environment:
 def desk_of(request: Request) -> Desk:
     """Return the connected parts the app works with."""
     return cast(Desk, request.app.state.desk())
+
+
+def words_of(desk: Desk) -> Mapping[str, Mapping[str, str]]:
+    """Return the vocabulary of a facts file: the lawbook's words, and the scenarios there are."""
+    names = {id_: id_.replace("-", " ") for id_ in scenario_ids(desk.library.root)}
+    return {**desk.library.lawbook.words, "scenarios": names}
 
 
 def now_of(request: Request) -> datetime:

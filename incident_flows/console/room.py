@@ -11,12 +11,13 @@ from fastapi.responses import Response
 from incident_flows.console.charts import bar
 from incident_flows.console.differences import differences
 from incident_flows.console.fields import Form, field_for, sections
-from incident_flows.console.page import desk_of, now_of, page, view_of
+from incident_flows.console.page import desk_of, now_of, page, view_of, words_of
 from incident_flows.console.signed import reads
 from incident_flows.console.texts import texts_of
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import NotFoundError
-from incident_flows.services.room import Room, history, imports_of, notice_of, room, timeline
+from incident_flows.services.document import notice_document
+from incident_flows.services.room import Room, history, imports_of, notice_of, room, tasks_of, timeline
 
 router = APIRouter(prefix="/incidents/{ref}")
 Reader = Annotated[Actor, Depends(reads)]
@@ -45,7 +46,7 @@ def _summary(request: Request, here: Room, **_: Any) -> dict[str, Any]:
 
 def _questions(request: Request, here: Room) -> list[dict[str, Any]]:
     """Return the questions that still decide something, with the field that answers each, if one does."""
-    words = desk_of(request).library.lawbook.words
+    words = words_of(desk_of(request))
     return [
         {**question, "field": field_for(question["fact"], words)} for question in here.result["questions"]
     ]
@@ -53,7 +54,7 @@ def _questions(request: Request, here: Room) -> list[dict[str, Any]]:
 
 def _facts(request: Request, here: Room, **_: Any) -> dict[str, Any]:
     desk, view = desk_of(request), view_of(request)
-    words = desk.library.lawbook.words
+    words = words_of(desk)
     return {
         "questions": _questions(request, here),
         "first": QUESTIONS_SHOWN,
@@ -136,6 +137,10 @@ def _timeline(request: Request, here: Room, before: int | None = None, **_: Any)
     return {"entries": entries, "older": older}
 
 
+def _tasks(request: Request, here: Room, **_: Any) -> dict[str, Any]:
+    return {"tasks": tasks_of(desk_of(request), here.incident.ref)}
+
+
 def _close(request: Request, here: Room, **_: Any) -> dict[str, Any]:
     return {}
 
@@ -149,6 +154,7 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "notices": _notices,
     "notice": _notice,
     "people": _people,
+    "tasks": _tasks,
     "timeline": _timeline,
     "close": _close,
 }
@@ -200,6 +206,20 @@ def notice(request: Request, ref: str, notice: str, actor: Reader) -> Response:
 def people(request: Request, ref: str, actor: Reader) -> Response:
     """Show how many people are to be told, and what became of the letters."""
     return shown(request, ref, "people")
+
+
+@router.get("/tasks")
+def tasks(request: Request, ref: str, actor: Reader) -> Response:
+    """Show the checklist of the scenario."""
+    return shown(request, ref, "tasks")
+
+
+@router.get("/notices/{notice}/pdf")
+def notice_pdf(request: Request, ref: str, notice: str, actor: Reader) -> Response:
+    """Give one notice as PDF."""
+    _, content = notice_document(desk_of(request), ref, notice)
+    name = f'inline; filename="{ref}-{notice}.pdf"'
+    return Response(content, media_type="application/pdf", headers={"Content-Disposition": name})
 
 
 @router.get("/timeline")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,9 @@ from typing import Any
 from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.close import Unfinished, against_closing
 from incident_flows.services.desk import Desk
+from incident_flows.services.tasks import tasks
 from incident_flows.services.wall import Clock, wall
+from incident_flows.storage.database import Tx
 from incident_flows.storage.wall import Only
 
 ALL_CLOCKS = 1000
@@ -91,7 +94,7 @@ def room(desk: Desk, ref: str, *, now: datetime) -> Room:
         decisions = tx.incidents.decisions(ref)
         unfinished = against_closing(tx, ref) if incident.state == "open" else []
         recipients = tx.people.count(incident.id)
-        deliveries = tx.deliveries.counts(incident.id)
+        deliveries = _told(tx, incident.id)
     clocks = wall(desk, now=now, only=Only(incident=ref), limit=ALL_CLOCKS).clocks
     return Room(
         incident=incident,
@@ -109,7 +112,23 @@ def room(desk: Desk, ref: str, *, now: datetime) -> Room:
     )
 
 
-def _waiting(decisions: Sequence[Any], obligations: Sequence[Any], result: Mapping[str, Any]) -> dict[str, Any]:
+def _told(tx: Tx, incident_id: int, notice_id: int | None = None) -> dict[str, int]:
+    """Return deliveries by state, those of letters sent in batches counted in people."""
+    found = Counter(tx.deliveries.counts(incident_id, notice_id))
+    found.update(tx.letters.counts(incident_id, notice_id))
+    return dict(found)
+
+
+def tasks_of(desk: Desk, ref: str) -> list[dict[str, Any]]:
+    """Return the checklist of the incident's scenario; empty while none is known."""
+    with desk.database.read() as tx:
+        tx.incidents.get(ref)
+        return tasks(tx, desk, ref)
+
+
+def _waiting(
+    decisions: Sequence[Any], obligations: Sequence[Any], result: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the last decision of each subject that is not in force because a second person has not said it."""
     in_force = {row.oid: row.decided for row in obligations}
     last = {row.subject: row for row in decisions}
@@ -130,7 +149,9 @@ def _lowered(row: Any, result: Mapping[str, Any]) -> bool:
     return rank[row.answer] < rank.get(proposed, 2) and rank[row.answer] < rank[result["risk"]["level"]]
 
 
-def _todo(incident: Any, clocks: Sequence[Clock], notices: Sequence[Any], unfinished: Sequence[Unfinished]) -> Todo:
+def _todo(
+    incident: Any, clocks: Sequence[Clock], notices: Sequence[Any], unfinished: Sequence[Unfinished]
+) -> Todo:
     if incident.state == "closed":
         return Todo("nothing")
     for state, what in (("in-doubt", "resolve"), ("failed", "retry")):
@@ -185,7 +206,7 @@ def notice_of(desk: Desk, ref: str, notice_ref: str) -> tuple[Any, Any | None, M
     with desk.database.read() as tx:
         notice = tx.notices.get(ref, notice_ref)
         before = tx.notices.get(ref, notice.supersedes) if notice.supersedes else None
-        return notice, before, tx.deliveries.counts(notice.incident_id, notice.id)
+        return notice, before, _told(tx, notice.incident_id, notice.id)
 
 
 def imports_of(desk: Desk, ref: str) -> tuple[Sequence[Any], Mapping[str, Mapping[str, int]]]:
@@ -193,7 +214,7 @@ def imports_of(desk: Desk, ref: str) -> tuple[Sequence[Any], Mapping[str, Mappin
     with desk.database.read() as tx:
         incident = tx.incidents.get(ref)
         sent = {
-            row.ref: tx.deliveries.counts(incident.id, row.id)
+            row.ref: _told(tx, incident.id, row.id)
             for row in tx.notices.list(ref)
             if row.state != "withdrawn"
         }

@@ -11,7 +11,7 @@ from tests.console.house import Console
 
 REF = "INC-2026-0001"
 AEPD = "eu-gdpr/tell-authority@es-aepd"
-PARTS = ("", "/facts", "/duties", f"/duties/{AEPD}", "/risk", "/notices", "/notices/N-0001", "/people",
+PARTS = ("", "/facts", "/duties", f"/duties/{AEPD}", "/risk", "/notices", "/notices/N-0001", "/people", "/tasks",
          "/timeline", "/close")  # fmt: skip
 
 
