@@ -95,11 +95,12 @@ def _cases(root: Path) -> Path | None:
 def check(json: Json = False) -> None:
     """Walk every file: ids, dates, articles, words, references, routes, rows older than a year."""
     from incident_flows.errors import KnowledgeError
+    from incident_flows.knowledge.alerts import check_mappings
     from incident_flows.knowledge.law_listing import health
     from incident_flows.knowledge.scenarios import check_scenarios
 
     library = _library()
-    if faults := check_scenarios(library.root):
+    if faults := [*check_scenarios(library.root), *check_mappings(library.root)]:
         raise KnowledgeError(faults)
     found = health(library.lawbook, on=common.now().date())
     if json:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from incident_flows.cli import drilling, engine, escalating, filing, reading, writing
+from incident_flows.cli import alerts, drilling, engine, escalating, filing, reading, writing
 
 app = typer.Typer(
     name="breach",
@@ -46,6 +46,7 @@ reading.register(app)
 writing.register(app)
 filing.register(app)
 escalating.register(app)
+alerts.register(app)
 drilling.register(app)
 engine.register(app)
 

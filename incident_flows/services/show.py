@@ -42,6 +42,7 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
             "recipients": tx.people.count(incident.id),
             "deliveries": dict(tx.deliveries.counts(incident.id)),
             "tasks": tasks(tx, desk, ref),
+            "evidence": [_evidence(row) for row in tx.evidence.list(incident.id)],
             "steps": [_step(row) for row in tx.steps.list(incident.id)],
             "journal": [_entry(row) for row in tx.journal.last(ref, JOURNAL_SHOWN)],
         }
@@ -234,6 +235,14 @@ def _step(row: Any) -> dict[str, Any]:
         "late_because": row.late_because,
         "acknowledged_by": row.acknowledged_by,
     }
+
+
+def _evidence(row: Any) -> dict[str, Any]:
+    """Return what was handed in, never its content: that stays sealed."""
+    return {
+        "source": row.source, "at": _utc(row.at), "by": row.by, "asks": row.asks, "kept": len(row.unused),
+        "unused": row.unused,
+    }  # fmt: skip
 
 
 def _entry(row: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from incident_flows.errors import StorageError
 from incident_flows.storage.accounts import Accounts
 from incident_flows.storage.deliveries import Deliveries
+from incident_flows.storage.evidence import Evidence
 from incident_flows.storage.failures import failure_of, place_of
 from incident_flows.storage.filings import Filings
 from incident_flows.storage.incidents import Incidents
@@ -52,6 +53,7 @@ class Tx:
         self.obligations = Obligations(session, writing=writing)
         self.notices = Notices(session, writing=writing)
         self.deliveries = Deliveries(session, writing=writing)
+        self.evidence = Evidence(session, writing=writing)
         self.filings = Filings(session, writing=writing)
         self.people = People(session, writing=writing)
         self.letters = Letters(session, writing=writing)
