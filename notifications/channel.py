@@ -35,6 +35,7 @@ class Receipt:
             whose text is known the digest can be tested against guessed addresses: keep it with the
             delivery, not in a public journal (`Message.sha256` is made for that).
         detail: Whatever else helps to find the message again; never personal data.
+        raw: Those very bytes, for callers that keep them; None where a channel does not hand them back.
     """
 
     channel: str
@@ -43,6 +44,7 @@ class Receipt:
     accepted_at: datetime
     sha256: str
     detail: Mapping[str, str] = field(default_factory=dict, hash=False)
+    raw: bytes | None = field(default=None, repr=False, compare=False)
 
 
 class Channel(Protocol):

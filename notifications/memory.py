@@ -62,12 +62,14 @@ class MemoryChannel:
         failure = self._script.popleft() if self._script else None
         if failure is not None and not failure.accepted:
             raise failure.error
+        content = to_mime(message, date=now, message_id=message_id_for(message))
         receipt = Receipt(
             channel=self.name,
             provider_id=f"memory-{len(self.messages) + 1}",
             state="sent",
             accepted_at=now,
-            sha256=hashlib.sha256(to_mime(message, date=now, message_id=message_id_for(message))).hexdigest(),
+            sha256=hashlib.sha256(content).hexdigest(),
+            raw=content,
         )
         self.messages.append(message)
         self.receipts.append(receipt)

@@ -100,6 +100,7 @@ class OutboxChannel:
             state="delivered-to-outbox",
             accepted_at=moment,
             sha256=hashlib.sha256(content).hexdigest(),
+            raw=content,
         )
 
     def _failure(self, number: int | None) -> NotificationError:

@@ -125,6 +125,7 @@ class SendGridChannel:
             state="sent",
             accepted_at=now,
             sha256=hashlib.sha256(content).hexdigest(),
+            raw=content,
             detail={"message_key": message.key},
         )
 

@@ -90,6 +90,7 @@ class SmtpChannel:
                     state="sent",
                     accepted_at=now,
                     sha256=hashlib.sha256(content).hexdigest(),
+                    raw=content,
                     detail={"queue_id": queued[1].decode()} if queued else {},
                 )
             failure = self._refusal(code, reply, conversation.step)

@@ -300,6 +300,14 @@ class Organisation(Fact):
     read_on: str | None = None
 
 
+class Scope(Fact):
+    """One controller's part of a processor's breach: what it is told, and nothing of the others."""
+
+    people: People = People()
+    data: Data = Data()
+    narrative: Narrative = Narrative()
+
+
 class Facts(Fact):
     """One facts file: everything known about one breach at one moment."""
 
@@ -317,4 +325,15 @@ class Facts(Fact):
     narrative: Narrative = Narrative()
     dossier: dict[str, Annotated[Answer, BeforeValidator(_as_answer)]] = Field(default_factory=dict)
     references: dict[str, str] = Field(default_factory=dict)  # by authority id: the number it gave the case
+    scopes: dict[str, Scope] = Field(default_factory=dict)  # by controller id: that controller's part
     reference: str | None = None  # the team's own ticket
+
+    @model_validator(mode="after")
+    def _scopes_named(self) -> Self:
+        known = {one.id for one in self.organisation.controllers or ()}
+        if odd := sorted(set(self.scopes) - known):
+            raise ValueError(
+                f"scopes: {', '.join(odd)} is no controller of the organisation; "
+                f"organisation.controllers names {', '.join(sorted(known)) or 'none'}"
+            )
+        return self

@@ -15,11 +15,13 @@ from incident_flows.core.law import Lawbook
 from incident_flows.core.risk import RiskPolicy
 from incident_flows.knowledge.calendars import Calendars
 from incident_flows.knowledge.facts_files import Profiles
+from incident_flows.knowledge.filing_rules import ApprovalPolicy, BundlingPolicy, load_approval, load_bundling
 from incident_flows.knowledge.lawbook import load_data, load_lawbook, playbooks_root
 from incident_flows.knowledge.risk_policy import load_risk_policy
 
 if TYPE_CHECKING:
     from incident_flows.knowledge.documents import Documents
+    from incident_flows.knowledge.filing_texts import FilingTexts
     from incident_flows.knowledge.filing_words import FilingWords
     from incident_flows.knowledge.notices import Notices
 
@@ -74,6 +76,23 @@ class Library:
         from incident_flows.knowledge.filing_words import FilingWords
 
         return FilingWords(self.root)
+
+    @cached_property
+    def filing_texts(self) -> FilingTexts:
+        """The texts of later filings."""
+        from incident_flows.knowledge.filing_texts import FilingTexts
+
+        return FilingTexts(self.filing_words, self.notices.wording)
+
+    @cached_property
+    def approval(self) -> ApprovalPolicy:
+        """Who has to approve a notice beside the second pair of eyes."""
+        return load_approval(self.root)
+
+    @cached_property
+    def bundling(self) -> BundlingPolicy:
+        """Which duties allow one filing for several similar breaches."""
+        return load_bundling(self.root)
 
     @cached_property
     def documents(self) -> Documents:

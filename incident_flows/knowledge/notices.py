@@ -39,6 +39,11 @@ class Notices:
         self._wording = Wording(self._folder)
         self._templates = Templates(self._folder)
 
+    @property
+    def wording(self) -> Wording:
+        """The words of all languages."""
+        return self._wording
+
     def languages(self, kind: str) -> list[str]:
         """Return the languages there are templates in for a kind of addressee.
 
@@ -53,6 +58,7 @@ class Notices:
     def render(
         self, kind: str, language: str, *, facts: Facts, obligation: Mapping[str, Any],
         authority: Authority | None, incident_ref: str, on: date, phased: bool = False,
+        notice_kind: str | None = None,
     ) -> Rendered:
         """Return one notice, with every field it still lacks.
 
@@ -63,6 +69,7 @@ class Notices:
             on: The day the notice is drafted for; an instant (`datetime`) is compared exactly. It decides
                 whether the notice is late, and does not appear in the text.
             phased: Facts the law lets follow are written as such and stop nothing.
+            notice_kind: initial, supplementary or results; None for the duty's own.
 
         Raises:
             KnowledgeError: No template in that language, or one that does not hold together.
@@ -79,7 +86,7 @@ class Notices:
         answers = Answers(
             facts, self._wording.words(language), self._wording.words(LABELS_IN), kind=kind,
             obligation=obligation, authority=authority, incident_ref=incident_ref, on=on, phased=phased,
-            notice_kind=layouts.notice_kind(str(obligation["duty"])),
+            notice_kind=notice_kind or layouts.notice_kind(str(obligation["duty"])),
             open_content=layouts.unanswered(layout, tuple(obligation.get("content") or ())),
             authority_names=lambda: self._wording.authority_names,
         )

@@ -10,6 +10,7 @@ from incident_flows.core.lifecycle import Actor, effective_status
 from incident_flows.errors import IllegalTransitionError
 from incident_flows.services.assess import QUESTIONS, plan_steps
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.phases import last_filed
 from incident_flows.storage.database import Tx
 
 
@@ -52,7 +53,7 @@ def against_closing(tx: Tx, ref: str) -> list[Unfinished]:
                 Unfinished(
                     row.oid,
                     "owed and not met" + (f"; its clock waits for {waits}" if waits else ""),
-                    f"breach draft {ref} {row.oid}",
+                    f"breach draft {ref} {row.oid}{' --phase final' if _supplemented(tx, ref, row.oid) else ''}",
                 )
             )
     if open_reach:
@@ -68,6 +69,12 @@ def against_closing(tx: Tx, ref: str) -> list[Unfinished]:
         if notice.state in ("in-doubt", "sending"):
             found.append(Unfinished(notice.ref, f"is {notice.state}", f"breach notify {ref} {notice.ref}"))
     return found
+
+
+def _supplemented(tx: Tx, ref: str, oid: str) -> bool:
+    """Whether a supplement was filed that left the duty open, so that a final notice ends it."""
+    last = last_filed(tx, ref, oid)
+    return last is not None and last.oid == oid and last.phase == "supplementary"
 
 
 def close(desk: Desk, ref: str, *, actor: Actor, now: datetime) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,9 +11,11 @@ from typing import Any
 from incident_flows.core.facts import Facts
 from incident_flows.core.law import Authority
 from incident_flows.core.lifecycle import Actor, effective_status
-from incident_flows.errors import IllegalTransitionError, NotFoundError
-from incident_flows.knowledge.notices import Notices, Rendered
+from incident_flows.errors import IllegalTransitionError, InputError, NotFoundError
+from incident_flows.services.compose import Composed, compose
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.exact import exact_sha256
+from incident_flows.services.phases import FILED, QUESTION, earlier_of, last_filed, phase_for, successor
 from incident_flows.storage.database import Tx
 
 OPEN_STATES = ("draft", "awaiting-approval", "approved")
@@ -47,10 +48,27 @@ class Skipped:
     because: str
 
 
-def text_sha256(subject: str, text: str, html: str | None) -> str:
-    """Return the hash approvals are given for: subject, plain text and HTML, nothing else."""
-    exact = json.dumps([subject, text, html], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(exact.encode()).hexdigest()
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks of a draft beyond the ordinary.
+
+    Attributes:
+        language: Instead of the addressee's own.
+        phased: Write *not yet known, to follow* where a fact is missing, as phased notices may.
+        phase: initial, supplementary, final or withdrawal; None for what comes next.
+        because: Why a notice is withdrawn.
+        answer: To the authority's question.
+        bundled: Other incidents the same filing tells of.
+        attached: Files that go with it: name and content.
+    """
+
+    language: str | None = None
+    phased: bool = False
+    phase: str | None = None
+    because: str = ""
+    answer: str | None = None
+    bundled: tuple[str, ...] = ()
+    attached: tuple[tuple[str, bytes], ...] = ()
 
 
 def draft(
@@ -62,30 +80,41 @@ def draft(
     now: datetime,
     language: str | None = None,
     phased: bool = False,
+    more: Wanted | None = None,
 ) -> tuple[list[Drafted], list[Skipped]]:
     """Draft the notice of one obligation, or of every one that is still to be met.
 
     Args:
         language: Instead of the addressee's own.
         phased: Write *not yet known, to follow* where a fact is missing, as phased notices may.
+        more: What else is asked of it; language and phased then stand in there.
     """
     actor.require("draft")
-    notices = desk.library.notices
+    asked = more or Wanted(language=language, phased=phased)
+    if oid is None and (asked.phase or asked.answer or asked.bundled or asked.attached):
+        raise InputError("name the obligation: --phase, --answer, --with and --attach are about one notice")
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
         if incident.state == "closed":
             raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
-        facts = Facts.model_validate(tx.incidents.facts(ref).facts)
+        stored = tx.incidents.facts(ref)
+        facts = Facts.model_validate(stored.facts)
         drafted: list[Drafted] = []
         skipped: list[Skipped] = []
-        for rows in _letters(_wanted(tx, ref, oid), skipped, asked=oid is not None):
-            languages = _languages(tx, desk, incident.id, rows[0], facts, language)
-            if rows[0].addressee_kind == "people" and language is None:
+        found = _wanted(tx, ref, oid)
+        if asked.phase not in (None, "initial"):
+            found = [successor(tx, desk, ref, row) if asked.phase != "withdrawal" else row for row in found]
+        if asked.phase is None:
+            found = [row for row in found if not _nothing_new(tx, desk, ref, row, facts, skipped)]
+        for rows in _letters(found, skipped, asked=oid is not None, again=asked.phase not in (None, "initial")):
+            languages = _languages(tx, desk, incident.id, rows[0], facts, asked.language)
+            if rows[0].addressee_kind == "people" and asked.language is None:
                 _withdraw_others(tx, desk, ref, languages, actor=actor, now=now)
             for wanted in languages:
-                drafted.append(
-                    _one(tx, desk, notices, ref, rows, facts, wanted, actor=actor, now=now, phased=phased)
+                made = _one(
+                    tx, desk, incident, rows, stored, wanted, actor=actor, now=now, asked=asked
                 )
+                drafted.append(made)
         desk.reached("draft:before-commit")
     return drafted, skipped
 
@@ -108,7 +137,29 @@ def _withdraw_others(
             )  # fmt: skip
 
 
-def _letters(rows: list[Any], skipped: list[Skipped], *, asked: bool) -> list[list[Any]]:
+def _nothing_new(tx: Tx, desk: Desk, ref: str, row: Any, facts: Facts, skipped: list[Skipped]) -> bool:
+    """Return whether a supplement was filed and nothing has changed since; then another would say nothing."""
+    if row.met_at is not None or row.kind == QUESTION:
+        return False
+    last = last_filed(tx, ref, row.oid)
+    if last is None or last.oid != row.oid or last.facts_version is None or last.scope:
+        return False
+    changes = desk.library.filing_texts.changes("en", earlier_of(tx, ref, last), facts, (), zone=None)
+    if changes.changed or changes.added:
+        return False
+    skipped.append(
+        Skipped(
+            row.oid,
+            f"nothing has changed since {last.ref}, which left something open: give the facts, or "
+            f"`breach draft {ref} {row.oid} --phase final` says that no more will come",
+        )
+    )
+    return True
+
+
+def _letters(
+    rows: list[Any], skipped: list[Skipped], *, asked: bool, again: bool = False
+) -> list[list[Any]]:
     """Return the obligations each notice answers: one apiece, but all duties to tell the people share one letter.
 
     Nobody should get two letters about one breach because two laws ask for one.
@@ -116,7 +167,7 @@ def _letters(rows: list[Any], skipped: list[Skipped], *, asked: bool) -> list[li
     found: list[list[Any]] = []
     people: list[Any] = []
     for row in rows:
-        why_not = _cannot(row, asked=asked)
+        why_not = None if again else _cannot(row, asked=asked)
         if why_not:
             skipped.append(Skipped(row.oid, why_not))
         elif row.addressee_kind == "people":
@@ -192,90 +243,105 @@ def chosen(language: str | None, place: str | None, known: Iterable[str], desk: 
 def _one(
     tx: Tx,
     desk: Desk,
-    notices: Notices,
-    ref: str,
+    incident: Any,
     rows: list[Any],
-    facts: Facts,
+    stored: Any,
     wanted: str,
     *,
     actor: Actor,
     now: datetime,
-    phased: bool,
+    asked: Wanted,
 ) -> Drafted:
-    row = rows[0]
-    known = notices.languages(row.addressee_kind)
+    ref, row = incident.ref, rows[0]
+    known = desk.library.notices.languages(row.addressee_kind)
     language = wanted if wanted in known else FALLBACK_LANGUAGE
     fallback = (
         None if language == wanted else f"no template in {wanted!r}: written in English, to be translated"
     )
-    authority: Authority | None = desk.library.lawbook.authorities.get(row.addressee_id or "")
-    rendered: Rendered = notices.render(
-        row.addressee_kind,
-        language,
-        facts=facts,
-        obligation=_merged(rows),
-        authority=authority,
-        incident_ref=ref,
-        on=now,
-        phased=phased,
+    phase = phase_for(tx, desk, ref, row, asked.phase)
+    made = compose(
+        tx, desk, ref, rows, stored, language, phase=phase, merged=_merged(rows), asked=asked, now=now
     )
-    if tx.incidents.get(ref).drill:
-        rendered = marked_as_drill(rendered)
-    sha256 = text_sha256(rendered.subject, rendered.text, rendered.html)
+    if incident.drill:
+        made = marked_as_drill(made)
+    attachments = [{"name": name, "sha256": hashlib.sha256(one).hexdigest()} for name, one in asked.attached]
+    sha256 = exact_sha256(made.subject, made.text, made.html, made.form, attachments)
     older = None
     for notice in tx.notices.list(ref):
         same = notice.kind == "people" if row.addressee_kind == "people" else notice.oid == row.oid
-        if same and notice.language == language and notice.state in UNDER_WAY:
+        if not same or notice.language != language:
+            continue
+        if notice.state in FILED and phase != "initial":
+            continue  # the one before; this is a further one
+        if notice.state in UNDER_WAY:
             return Drafted(notice, False, fallback)
-        if same and notice.language == language and notice.state in OPEN_STATES:
-            if notice.sha256 == sha256:
+        if notice.state in OPEN_STATES:
+            if notice.sha256 == sha256 and notice.phase == phase:
                 return Drafted(notice, False, fallback)
             older = notice
     if older is not None:
         tx.notices.move(older.id, older.state, "withdrawn")
-    required = [item.to_json() for item in rendered.missing]
-    stops = any(item.required for item in rendered.missing)
+    authority: Authority | None = desk.library.lawbook.authorities.get(row.addressee_id or "")
+    route = {**_route(authority, row, made.facts), "covers": [one.oid for one in rows]}
+    if made.bundles:
+        route["bundles"] = list(made.bundles)
     notice = tx.notices.add(
         ref,
         oid=row.oid,
         kind=row.addressee_kind,
-        phase="initial",
+        phase=phase,
         language=language,
-        state="draft" if stops else "awaiting-approval",
-        subject=rendered.subject,
-        text=rendered.text,
-        html=rendered.html,
+        state="draft" if any(item.required for item in made.missing) else "awaiting-approval",
+        subject=made.subject,
+        text=made.text,
+        html=made.html,
         sha256=sha256,
-        missing=required,
+        missing=[item.to_json() for item in made.missing],
         drafted_by=actor.name,
         drafted_at=now,
-        route={**_route(authority, row, facts), "covers": [one.oid for one in rows]},
+        route=route,
         supersedes=older.ref if older else None,
+        form=made.form,
+        facts_version=stored.version,
+        scope=made.scope,
+        changes=made.changes,
+        attachments=attachments,
     )
+    for one, (_, content) in zip(attachments, asked.attached, strict=True):
+        sealed = desk.vault.seal(incident.wrapped_key, ref, f"attachment:{notice.ref}:{one['sha256']}", content)
+        tx.filings.attach(notice.id, name=one["name"], sha256=one["sha256"], sealed=sealed)
+    said = {
+        "obligation": row.oid,
+        "covers": [one.oid for one in rows],
+        "sha256": sha256,
+        "phase": phase,
+        "language": language,
+        "state": notice.state,
+        "missing": [item.field for item in made.missing],
+        "supersedes": older.ref if older else None,
+        "fallback": fallback,
+        "phased": asked.phased,
+        **({"bundles": list(made.bundles)} if made.bundles else {}),
+        **({"since": made.changes["since"]} if made.changes else {}),
+    }
     write_journal(
-        tx,
-        desk,
-        at=now,
-        actor=actor.name,
-        act="drafted",
-        ref=ref,
-        subject=notice.ref,
-        payload={
-            "obligation": row.oid,
-            "covers": [one.oid for one in rows],
-            "sha256": sha256,
-            "language": language,
-            "state": notice.state,
-            "missing": [item.field for item in rendered.missing],
-            "supersedes": older.ref if older else None,
-            "fallback": fallback,
-            "phased": phased,
-        },
+        tx, desk, at=now, actor=actor.name, act="drafted", ref=ref, subject=notice.ref, payload=said
     )
+    for other in made.bundles:
+        write_journal(
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act="bundled",
+            ref=other["incident"],
+            subject=other["obligation"],
+            payload={"told_in": ref, "notice": notice.ref, "sha256": sha256},
+        )
     return Drafted(notice, True, fallback)
 
 
-def marked_as_drill(rendered: Rendered) -> Rendered:
+def marked_as_drill(rendered: Composed) -> Composed:
     """Return a notice that nobody can take for a real one."""
     return replace(
         rendered,

@@ -6,6 +6,7 @@ recorded after it. A claim that is never recorded is in doubt, and only evidence
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,12 +22,10 @@ from incident_flows.errors import (
     StorageError,
     TamperedError,
 )
-from incident_flows.services.assess import plan_steps
 from incident_flows.services.desk import FRESH_DAYS, LEASE, Desk, write_journal
-from incident_flows.services.draft import text_sha256
+from incident_flows.services.exact import exact_of, require_approved
 from incident_flows.services.people import person
-from incident_flows.services.update import store_change
-from incident_flows.storage.database import Tx
+from incident_flows.services.told import told
 from incident_flows.storage.tables import NoticeState
 from notifications import (
     Address,
@@ -102,15 +101,15 @@ def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to:
         raise NotApprovedError(
             f"{notice.ref} is {notice.state}, so nothing is sent; it must be approved first"
         )
-    if text_sha256(notice.subject, notice.text, notice.html) != notice.sha256:
-        raise NotApprovedError(
-            f"{notice.ref}: its text is not the one that was approved; draft and approve it anew"
-        )
+    with desk.database.read() as tx:
+        require_approved(tx, desk, ref, tx.notices.get(ref, notice.ref))
     if notice.kind == "people":
         from incident_flows.services.broadcast import broadcast
 
         return broadcast(desk, ref, notice, actor=actor, now=now)
     address = _route_address(notice, to, on=now.date())
+    if address is not None and notice.attachments:
+        address = None  # a mail carries no attachments: readers are advised not to open them
     if address is None:
         return Sent(
             notice.ref,
@@ -150,6 +149,7 @@ def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to:
                 "sha256": notice.sha256,
                 "channel": desk.channel.name,
                 "route_confirmed_by": actor.name if to else None,
+                "route_confirmed": to if notice.kind == "authority" else None,
             },
         )
         desk.reached("notify:planned")
@@ -201,6 +201,7 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
         notice = tx.notices.by_id(row.notice_id)
         incident = tx.incidents.get(notice.incident_ref)
     outcome: dict[str, Any]
+    raw: bytes | None = None
     try:
         if row.person is not None:
             email = person(desk, incident.ref, row.person).email
@@ -220,6 +221,8 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
             )
         return
     try:
+        if not row.key.startswith(f"{incident.ref}/{notice.ref}/{exact_of(notice)[:16]}/"):
+            raise PermanentError("the text is not the one that was approved; nothing was sent")
         message = Message(
             to=Address(email),
             sender=_sender(desk),
@@ -230,6 +233,7 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
             headers={"X-Breach-Notice": notice.sha256},
         )
         receipt = desk.channel.send(message, now=now)
+        raw = receipt.raw if row.person is None else None  # letters to people: their hash is enough
         desk.reached("notify:accepted")
         outcome = {
             "state": receipt.state,
@@ -260,6 +264,9 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
         outcome = {"state": "failed", "error_kind": "refused", "receipt": _error(error)}
     with desk.database.write() as tx:
         tx.deliveries.record(row.id, owner=desk.owner, at=now, **outcome)
+        if raw is not None:
+            sealed = desk.vault.seal(incident.wrapped_key, incident.ref, f"sent:{row.key}", raw)
+            tx.filings.keep_copy(row.id, sha256=hashlib.sha256(raw).hexdigest(), sealed=sealed, at=now)
     desk.reached("notify:recorded")
 
 
@@ -300,7 +307,7 @@ def settle(desk: Desk, ref: str, notice_ref: str, *, actor: str, now: datetime) 
                 payload={"deliveries": counts, "sha256": notice.sha256},
             )
         if new == "sent":
-            _told(tx, desk, ref, notice, by=notice_ref, actor=actor, now=now)
+            told(tx, desk, ref, notice, by=notice_ref, actor=actor, now=now)
         desk.reached("notify:settled")
     return Sent(notice_ref, new, counts, next=_next(ref, notice_ref, new, counts))
 
@@ -348,6 +355,7 @@ def record_filing(
         check_notice_move(notice_ref, notice.state, "filed")
         if notice.approved_by is None:
             raise NotApprovedError(f"{notice_ref} was never approved; approve the text that was filed first")
+        require_approved(tx, desk, ref, notice)
         notice = tx.notices.move(
             notice.id, notice.state, "filed", filed_as=filed_as, filed_by=actor.name, filed_at=now
         )
@@ -361,40 +369,9 @@ def record_filing(
             subject=notice_ref,
             payload={"filed_as": filed_as, "sha256": notice.sha256, "obligation": notice.oid},
         )
-        _told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now)
+        told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now)
         counts = dict(tx.deliveries.counts(notice.incident_id, notice.id))
     return Sent(notice_ref, "filed", counts)
-
-
-def _told(tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now: datetime) -> None:
-    """Meet the obligation and record the telling as a fact, so that clocks waiting for it start."""
-    siblings = [
-        one
-        for one in tx.notices.list(ref)
-        if one.kind == "people" and one.id != notice.id and one.state not in ("withdrawn", "sent", "filed")
-    ]
-    if notice.kind == "people" and siblings:
-        return  # letters in other languages are still to go
-    row = tx.obligations.get(ref, notice.oid)
-    covers = [
-        oid for oid in notice.route.get("covers", [notice.oid]) if tx.obligations.get(ref, oid).met_at is None
-    ]
-    for oid in covers:
-        tx.obligations.meet(ref, oid, at=now, by=by)
-    moments: dict[str, Any] = {
-        "submitted_at": dict.fromkeys(covers, now.isoformat()),
-        "submitted_complete": dict.fromkeys(covers, not notice.missing),
-    }
-    if notice.kind == "authority" and row.addressee_id:
-        moments["authority_told_at"] = {row.addressee_id: now.isoformat()}
-    known = tx.incidents.facts(ref).facts.get("moments", {})
-    if notice.kind == "people" and "people_told_at" not in known:
-        moments["people_told_at"] = now.isoformat()
-    updated = store_change(
-        tx, desk, ref, {"moments": moments}, actor=actor, now=now, source=f"ledger: {notice.ref}"
-    )
-    if updated.assessment is None:
-        plan_steps(tx, desk, ref, now=now)
 
 
 def resolve_doubt(

@@ -11,6 +11,8 @@ from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.desk import Desk
 from incident_flows.services.forecast import Forecast
+from incident_flows.services.phases import filings_json
+from incident_flows.services.story import story_json
 from incident_flows.services.tasks import tasks
 from incident_flows.storage.database import Tx
 from incident_flows.storage.tables import IncidentState
@@ -39,6 +41,8 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
             "obligations": [_obligation(row) for row in tx.obligations.list(ref)],
             "decisions": [_decision(row) for row in tx.incidents.decisions(ref)],
             "notices": [notice_json(row) for row in tx.notices.list(ref)],
+            "filings": filings_json(tx, ref),
+            "story": story_json(tx, ref),
             "recipients": tx.people.count(incident.id),
             "deliveries": dict(tx.deliveries.counts(incident.id)),
             "tasks": tasks(tx, desk, ref),
@@ -197,6 +201,11 @@ def notice_json(row: Any, *, text: bool = False) -> dict[str, Any]:
         "filed_at": _utc(row.filed_at),
         "supersedes": row.supersedes,
         "route": row.route,
+        "facts_version": row.facts_version,
+        "scope": row.scope,
+        "changes": row.changes,
+        "attachments": row.attachments,
+        "approvals": row.approvals,
     }
     return {**found, "text": row.text, "html": row.html} if text else found
 

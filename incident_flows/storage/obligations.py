@@ -35,6 +35,7 @@ _OPTIONAL: Mapping[str, Any] = {
     "confidence": None,
     "detail": {},
 }
+ASKED = "question"
 _MOVES_THE_CLOCK = frozenset({"status", "standing", "due_at", "provisional_due_at", "target_at"})
 
 
@@ -95,11 +96,33 @@ class Obligations(Noun):
                 touched.append((row["oid"], fields))
         answered = {row["oid"] for row in wanted}
         for oid, known in before.items():
+            if known.kind == ASKED:
+                continue  # an authority's question is no answer of the engine
             if oid not in answered and self._rewrite(known, {"standing": "gone"}):
                 touched.append((oid, ("standing",)))
         settle(self._session, incident.id)
         after = {row.oid: row for row in self.list(ref)}
         return [_change(before.get(oid), after[oid], fields) for oid, fields in touched]
+
+    def add_question(self, ref: str, row: Mapping[str, Any]) -> ObligationRow:
+        """Store an authority's own question as an obligation; assessments leave it alone.
+
+        Args:
+            ref: The incident.
+            row: By column, as for `sync`; its oid is numbered here: `question/q-NUMBER@ADDRESSEE`.
+        """
+        incident = self._incident(ref, lock=True)
+        number = self._next_number(f"{ref} questions")
+        oid = f"{ASKED}/q-{number:04}@{row['addressee_id']}"
+        detail = {**row["detail"], "id": oid, "duty": f"{ASKED}/q-{number:04}"}
+        whole = _complete({**row, "oid": oid, "duty": detail["duty"], "kind": ASKED, "detail": detail})
+        self._run(
+            insert(ObligationRow).values(
+                incident_id=incident.id, incident_ref=ref, standing="live", plan_version=1, **whole
+            )
+        )
+        settle(self._session, incident.id)
+        return self.get(ref, oid)
 
     def get(self, ref: str, oid: str) -> ObligationRow:
         """Return one obligation, or raise NotFoundError naming the nearest ids."""

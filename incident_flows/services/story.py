@@ -1,0 +1,146 @@
+"""One story towards everybody: what filings of an incident say differently, and a person's word why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from incident_flows.core.instants import show_utc
+from incident_flows.core.lifecycle import Actor
+from incident_flows.core.scope import scoped
+from incident_flows.core.story import Difference, Said, differences, said, shown
+from incident_flows.errors import IllegalTransitionError, InputError
+from incident_flows.services.desk import Desk, write_journal
+from incident_flows.storage.database import Tx
+
+TOLD = ("sending", "sent", "filed", "in-doubt")  # has left the house, or may have
+TO_COME = ("draft", "awaiting-approval", "approved")
+COMPARED_KINDS = ("authority", "controller", "other", "people")
+
+
+def open_differences(tx: Tx, ref: str, notice: Any) -> list[Difference]:
+    """Return where a notice differs from what was told before, as far as nobody has explained it."""
+    explained = {(row.key, row.before, row.now) for row in tx.filings.explanations(ref)}
+    before = [_said(tx, ref, one) for one in tx.notices.list(ref) if one.state in TOLD and _counts(one)]
+    if not _counts(notice):
+        return []
+    return [
+        one for one in differences(_said(tx, ref, notice), before) if one.told_apart_by not in explained
+    ]
+
+
+def require_one_story(tx: Tx, ref: str, notice: Any) -> None:
+    """Refuse a notice that says another thing than an earlier one while nobody has said why."""
+    found = open_differences(tx, ref, notice)
+    if found:
+        listed = "; ".join(
+            f"{one.key}: {shown(one.before)} in {one.notice}, now {shown(one.now)}" for one in found[:8]
+        )
+        more = f" and {len(found) - 8} more" if len(found) > 8 else ""
+        raise IllegalTransitionError(
+            f"{notice.ref} cannot be approved: it says other things than were told before: {listed}{more}.\n"
+            f"Correct the facts and draft again, or say why: `breach explain {ref} KEY --because TEXT`"
+        )
+
+
+def explain(
+    desk: Desk, ref: str, keys: Sequence[str], *, because: str, actor: Actor, now: datetime
+) -> list[Difference]:
+    """Record why the notices still to come say other things than earlier ones.
+
+    Args:
+        keys: Such as people.total; empty for all that are open.
+
+    Raises:
+        InputError: No reason, or a key nothing differs in.
+    """
+    actor.require("draft")
+    if not because.strip():
+        raise InputError("--because: say why the filings differ, in one sentence")
+    with desk.database.write() as tx:
+        tx.incidents.lock(ref)
+        found: dict[tuple[str, str, str], Difference] = {}
+        for notice in tx.notices.list(ref):
+            if notice.state in TO_COME:
+                found.update({one.told_apart_by: one for one in open_differences(tx, ref, notice)})
+        known = {one.key for one in found.values()}
+        if odd := sorted(set(keys) - known):
+            raise InputError(
+                f"{', '.join(odd)}: no notice still to come differs in it from an earlier one; "
+                f"what differs: {', '.join(sorted(known)) or 'nothing'}"
+            )
+        chosen = [one for one in found.values() if not keys or one.key in keys]
+        for one in chosen:
+            key, before, after = one.told_apart_by
+            tx.filings.explain(
+                ref, key=key, before=before, now=after, notice=one.notice, because=because, by=actor.name, at=now
+            )
+        if chosen:
+            write_journal(
+                tx,
+                desk,
+                at=now,
+                actor=actor.name,
+                act="difference-explained",
+                ref=ref,
+                subject=ref,
+                payload={
+                    "differences": [{"key": one.key, "notice": one.notice} for one in chosen],
+                    "because": because,
+                },
+            )
+    return chosen
+
+
+def story_json(tx: Tx, ref: str) -> dict[str, Any]:
+    """Return what differs and waits for a word, and what was explained, for people and programs."""
+    still_open = [
+        {
+            "key": one.key,
+            "told_in": one.notice,
+            "before": shown(one.before),
+            "differs_in": notice.ref,
+            "now": shown(one.now),
+        }
+        for notice in tx.notices.list(ref)
+        if notice.state in TO_COME
+        for one in open_differences(tx, ref, notice)
+    ]
+    explained = [
+        {
+            "key": row.key,
+            "label": row.key,
+            "notice": row.notice,
+            "before": _again(row.key, row.before),
+            "now": _again(row.key, row.now),
+            "because": row.because,
+            "by": row.by,
+            "at": show_utc(row.at),
+        }
+        for row in tx.filings.explanations(ref)
+    ]
+    return {"open": still_open, "explained": explained}
+
+
+def _again(key: str, text: str) -> str:
+    value = json.loads(text)
+    if key.startswith("moments.") and isinstance(value, int | float):
+        from datetime import UTC
+
+        return show_utc(datetime.fromtimestamp(value, UTC))
+    return shown(value)
+
+
+def _counts(notice: Any) -> bool:
+    return (
+        notice.facts_version is not None
+        and notice.kind in COMPARED_KINDS
+        and notice.phase not in ("withdrawal", "answer")
+    )
+
+
+def _said(tx: Tx, ref: str, notice: Any) -> Said:
+    facts = tx.incidents.facts(ref, notice.facts_version).facts
+    return said(notice.ref, notice.scope, scoped(facts, notice.scope), notice.form)
