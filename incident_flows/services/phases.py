@@ -118,13 +118,13 @@ def _owed(row: Any) -> bool:
 
 def require_reasons_for_delay(tx: Tx, ref: str, notice: Any, *, now: datetime) -> None:
     """Refuse a first notice after its deadline that does not say why it is late, where the law asks why."""
-    if notice.kind != "authority" or notice.phase not in ("initial", "answer"):
+    if notice.kind != "authority" or notice.phase not in ("initial", "answer") or notice.facts_version is None:
         return
     row = tx.obligations.get(ref, notice.oid)
     late = (row.detail or {}).get("late")
     if row.due_at is None or row.due_at > now or not late:
         return
-    facts = tx.incidents.facts(ref, notice.facts_version).facts if notice.facts_version else {}
+    facts = tx.incidents.facts(ref, notice.facts_version).facts
     if (facts.get("narrative") or {}).get("delay_reasons"):
         return
     raise IllegalTransitionError(

@@ -113,11 +113,11 @@ def test_a_drill_never_sends_by_a_real_channel(house: Any) -> None:
     ).ref
     with house.desk.database.write() as tx:
         text = {"subject": "S", "text": "T", "html": None}
-        from incident_flows.services.draft import text_sha256
+        from incident_flows.services.exact import exact_sha256
 
         tx.notices.add(
             ref, oid="x", kind="authority", phase="initial", language="en", state="awaiting-approval", **text,
-            sha256=text_sha256("S", "T", None), missing=[], drafted_by="anna", drafted_at=house.now,
+            sha256=exact_sha256("S", "T", None), missing=[], drafted_by="anna", drafted_at=house.now,
             route={"kind": "email", "email": "office@authority.example", "checked_on": house.now.date().isoformat()},
         )  # fmt: skip
     approve(house.desk, ref, "N-0001", actor=house.person("boris"), now=house.now)
