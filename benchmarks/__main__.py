@@ -7,7 +7,7 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 
-CLAIMS = ("assess", "timers")
+CLAIMS = ("assess", "timers", "wall")
 
 
 def main() -> None:

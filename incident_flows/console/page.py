@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from incident_flows.console.fields import Form
 from incident_flows.console.texts import texts_of
-from incident_flows.console.view import View, span, zones
+from incident_flows.console.view import View, span, zone_options
 from incident_flows.errors import BreachError, InputError, NotFoundError, PermissionDeniedError
 from incident_flows.knowledge.scenarios import scenario_ids
 from incident_flows.services.desk import Desk
@@ -34,7 +34,7 @@ def environment() -> Environment:
     )
     texts = texts_of()
     found.globals |= {
-        "zones": zones,
+        "zone_options": zone_options,
         "t": texts.say,
         "word": texts.word,
         "lang": texts.language,

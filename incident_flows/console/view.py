@@ -9,6 +9,8 @@ from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+from markupsafe import Markup, escape
+
 from incident_flows.core.instants import parse_instant
 
 ZONE_COOKIE, THEME_COOKIE = "breach_zone", "breach_theme"
@@ -25,6 +27,15 @@ def zones() -> tuple[str, ...]:
         if "/" in zone and not zone.startswith(("Etc/", "posix", "right"))
     )
     return ("UTC", *sorted(usual))
+
+
+@cache
+def zone_options(selected: str) -> Markup:
+    """Return the choice of zones as the options of a select; long, and the same on every page."""
+    options = (
+        f"<option{' selected' if zone == selected else ''}>{escape(zone)}</option>" for zone in zones()
+    )
+    return Markup("".join(options))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from incident_flows.services.desk import Desk
 from incident_flows.services.forecast import Forecast
 from incident_flows.storage.wall import Counts, Only, WallRow, counts, notices_of, page, perhaps
 
-SHOWN = 200  # clocks; nobody reads more at once
+SHOWN = 100  # clocks; nobody reads more at once
 NEAR = timedelta(hours=24)
 
 Urgency = Literal["overdue", "passed", "near", "later", "none"]

@@ -157,24 +157,29 @@ def page(tx: Tx, only: Only, *, limit: int) -> list[WallRow]:
 def perhaps(tx: Tx, only: Only, *, limit: int) -> list[WallRow]:
     """Return one row for each incident with laws that may apply: the soonest of them, and how many there are."""
     here, at = col(ObligationRow.incident_id), col(ObligationRow.effective_at)
-    ranked = (
-        select(
-            *(col(column) for column in _COLUMNS),
-            func.count().over(partition_by=here).label("duties"),
-            func.row_number()
-            .over(partition_by=here, order_by=(at.is_(None), at, col(ObligationRow.id)))
-            .label("place"),
-        )
-        .join(IncidentRow, col(IncidentRow.id) == here)
-        .where(*_narrowed(only), _perhaps())
+    narrow = select(
+        col(ObligationRow.id).label("id"),
+        at.label("at"),
+        func.count().over(partition_by=here).label("duties"),
+        func.row_number()
+        .over(partition_by=here, order_by=(at.is_(None), at, col(ObligationRow.id)))
+        .label("place"),
+    ).where(*_narrowed(only), _perhaps())
+    if only.words or not only.drills:
+        narrow = narrow.join(IncidentRow, col(IncidentRow.id) == here)
+    ranked = narrow.subquery()
+    first = (
+        select(ranked.c.id, ranked.c.at, ranked.c.duties)
+        .where(ranked.c.place == 1)
+        .order_by(ranked.c.at.is_(None), ranked.c.at, ranked.c.id)
+        .limit(limit)
         .subquery()
     )
-    first = ranked.c
     found = tx.obligations._session.connection().execute(
-        select(*(one for one in first if one.name != "place"))
-        .where(first.place == 1)
-        .order_by(first.effective_at.is_(None), first.effective_at, first.incident_ref)
-        .limit(limit)
+        select(*(col(column) for column in _COLUMNS), first.c.duties)
+        .join(IncidentRow, col(IncidentRow.id) == here)
+        .join(first, first.c.id == col(ObligationRow.id))
+        .order_by(first.c.at.is_(None), first.c.at, first.c.id)
     )
     return [WallRow(*row) for row in found]
 
@@ -191,21 +196,16 @@ def counts(tx: Tx, only: Only, *, now: datetime, near_at: datetime) -> Counts:
     def how_many(condition: Any) -> Any:
         return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
-    row = (
-        tx.obligations._session.connection()
-        .execute(
-            select(
-                how_many(applies),
-                func.count(func.distinct(col(ObligationRow.incident_id))),
-                how_many(and_(applies, due.is_not(None), due <= now)),
-                how_many(and_(applies, at > now, at <= near_at)),
-                how_many(undecided),
-            )
-            .join(IncidentRow, col(IncidentRow.id) == col(ObligationRow.incident_id))
-            .where(*_narrowed(only))
-        )
-        .one()
-    )
+    statement = select(
+        how_many(applies),
+        func.count(func.distinct(col(ObligationRow.incident_id))),
+        how_many(and_(applies, due.is_not(None), due <= now)),
+        how_many(and_(applies, at > now, at <= near_at)),
+        how_many(undecided),
+    ).where(*_narrowed(only))
+    if only.words or not only.drills:  # nothing else asks the incident
+        statement = statement.join(IncidentRow, col(IncidentRow.id) == col(ObligationRow.incident_id))
+    row = tx.obligations._session.connection().execute(statement).one()
     return Counts(*(int(value) for value in row))
 
 
