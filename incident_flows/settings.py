@@ -9,7 +9,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from incident_flows.errors import InputError
 
@@ -27,7 +29,18 @@ KNOWN = (
     "BREACH_PORT",
     "BREACH_PREFECT_PORT",
     "BREACH_HEARTBEAT_URL",
+    "BREACH_HOST",
+    "BREACH_PREFECT_HOST",
+    "BREACH_CONSOLE_URL",
+    "BREACH_CONSOLE_HOSTS",
+    "BREACH_PROXIES",
+    "BREACH_SECOND_FACTOR",
+    "BREACH_OIDC_ISSUER",
+    "BREACH_OIDC_CLIENT_ID",
+    "BREACH_OIDC_CLIENT_SECRET",
+    "BREACH_OIDC_ROLES",
 )
+SECOND_FACTOR = ("approver", "counsel", "admin")
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,13 @@ class Settings:
         database_url: SQLAlchemy URL; may hold a password, so it is never shown.
         sender: The address notices come from, `Name <mailbox>`.
         prefect_api_url: A Prefect server to use instead of starting one.
+        host: Where the console listens; loopback unless told otherwise.
+        prefect_host: Where the engine's own Prefect listens.
+        console_url: Where people reach the console, through a proxy that ends TLS; links in mail need it.
+        console_hosts: Further names the console answers to.
+        proxies: Addresses whose word on where a request came from is taken.
+        second_factor: Roles that sign in with a second factor.
+        oidc_roles: A claim of the company's sign-on and which of its values stand for which role.
     """
 
     home: Path
@@ -55,6 +75,21 @@ class Settings:
     prefect_port: int = 4290
     prefect_api_url: str | None = None
     heartbeat_url: str | None = field(default=None, repr=False)
+    host: str = "127.0.0.1"
+    prefect_host: str = "127.0.0.1"
+    console_url: str | None = None
+    console_hosts: tuple[str, ...] = ()
+    proxies: str = "127.0.0.1"
+    second_factor: tuple[str, ...] = SECOND_FACTOR
+    oidc_issuer: str | None = None
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_roles: str = ""
+
+    @property
+    def console_is_https(self) -> bool:
+        """Whether browsers reach the console over TLS."""
+        return bool(self.console_url and self.console_url.startswith("https://"))
 
     @property
     def outbox(self) -> Path:
@@ -113,7 +148,44 @@ class Settings:
             prefect_port=_port(env, "BREACH_PREFECT_PORT", 4290),
             prefect_api_url=env.get("PREFECT_API_URL") or None,
             heartbeat_url=env.get("BREACH_HEARTBEAT_URL") or None,
+            **_console(env),
         )
+
+
+def _console(env: Mapping[str, str]) -> dict[str, Any]:
+    url = (env.get("BREACH_CONSOLE_URL") or "").rstrip("/")
+    if url and (not url.startswith(("https://", "http://")) or url.count("/") != 2):
+        raise InputError("BREACH_CONSOLE_URL: is no address of a host; write https://breach.example.org")
+    host = env.get("BREACH_HOST") or "127.0.0.1"
+    if not _is_loopback(host) and not url.startswith("https://"):
+        raise InputError(
+            f"BREACH_HOST: {host} is reached from other machines, and nothing says that TLS ends in front.\n"
+            "Set BREACH_CONSOLE_URL=https://… to the address of the proxy, or unset BREACH_HOST."
+        )
+    second = env.get("BREACH_SECOND_FACTOR")
+    roles = SECOND_FACTOR if second is None else tuple(one for one in second.split() if one != "none")
+    issuer = env.get("BREACH_OIDC_ISSUER") or None
+    if issuer and not env.get("BREACH_OIDC_CLIENT_ID"):
+        raise InputError("BREACH_OIDC_CLIENT_ID: is missing; BREACH_OIDC_ISSUER alone lets nobody in")
+    return {
+        "host": host,
+        "prefect_host": env.get("BREACH_PREFECT_HOST") or "127.0.0.1",
+        "console_url": url or None,
+        "console_hosts": tuple(env.get("BREACH_CONSOLE_HOSTS", "").lower().split()),
+        "proxies": env.get("BREACH_PROXIES") or "127.0.0.1",
+        "second_factor": roles,
+        "oidc_issuer": issuer.rstrip("/") if issuer else None,
+        "oidc_client_id": env.get("BREACH_OIDC_CLIENT_ID", ""),
+        "oidc_client_secret": env.get("BREACH_OIDC_CLIENT_SECRET", ""),
+        "oidc_roles": env.get("BREACH_OIDC_ROLES", ""),
+    }
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _near(name: str) -> str:

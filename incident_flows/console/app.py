@@ -1,62 +1,55 @@
-"""The console as one app: pages, their styles, the headers that keep them ours, and errors in one to three lines."""
+"""The console as one app: its gate, its pages, and errors in one to three lines. Served by `breach up`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from incident_flows.console import acts, lawbook, opening, room, wall
+from incident_flows.console import acts, lawbook, opening, room, signing_in, wall
+from incident_flows.console.gate import SAFE, Gate, own_form
 from incident_flows.console.page import page, status_of
+from incident_flows.console.signed import SignInFirstError
 from incident_flows.console.texts import texts_of
-from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import BreachError
 from incident_flows.services.desk import Desk
+from incident_flows.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
-POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    module.router for module in (wall, opening, acts, room, lawbook, signing_in)
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
-LARGEST = 210_000_000  # bytes of a form with a file; a list of people may have 200 million
-Who = Callable[[Request], Actor | None]
+PROGRAMS = ("/api/", "/intake/")
 _log = logging.getLogger(__name__)
 
 
-def nobody(request: Request) -> Actor | None:
-    """Return that nobody is signed in."""
-    return None
-
-
-def create_app(desk: Callable[[], Desk], *, clock: Callable[[], datetime], who: Who = nobody) -> FastAPI:
+def create_app(desk: Callable[[], Desk], *, clock: Callable[[], datetime], settings: Settings) -> FastAPI:
     """Return the console.
 
     Args:
-        desk: Gives the connected parts.
+        desk: Gives the connected parts; called for every request.
         clock: Gives the present instant.
-        who: Says who is signed in; without it nobody reads or writes anything.
+        settings: Where it is served and how people get in.
     """
-    app = FastAPI(title="breach", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.desk, app.state.clock, app.state.who = desk, clock, who
-    app.middleware("http")(_guarded)
+    app = FastAPI(
+        title="breach",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(own_form)],
+    )
+    app.state.desk, app.state.clock, app.state.settings = desk, clock, settings
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for module in (wall, opening, acts, room, lawbook):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(Gate, desk=desk, settings=settings, clock=clock)
     app.add_exception_handler(BreachError, _refused)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(HTTPException, _http)
@@ -64,53 +57,43 @@ def create_app(desk: Callable[[], Desk], *, clock: Callable[[], datetime], who: 
     return app
 
 
-async def _guarded(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse what another site sends in a reader's name, and put the headers on every answer."""
-    answer = _foreign(request) or await go_on(request)
-    for name, value in HEADERS.items():
-        answer.headers.setdefault(name, value)
-    if not request.url.path.startswith("/static/"):
-        answer.headers.setdefault("Cache-Control", "no-store")
+def _told(request: Request, message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an error as a page, or as JSON (RFC 9457) where a program asks."""
+    if request.url.path.startswith(PROGRAMS):
+        return JSONResponse(
+            {"type": "about:blank", "title": message.splitlines()[0], "status": status, "detail": message},
+            status,
+            headers=headers,
+            media_type="application/problem+json",
+        )
+    answer = page(request, "error.html", status=status, message=message)
+    answer.headers.update(headers or {})
     return answer
 
 
-def _foreign(request: Request) -> Response | None:
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return None
-    length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > LARGEST:
-        return _told(request, texts_of().say("error.too_large"), 413)
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    same = site in (None, "same-origin", "none") and (
-        origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    )
-    return None if same else _told(request, texts_of().say("error.foreign"), 403)
-
-
-def _told(request: Request, message: str, status: int) -> Response:
-    return page(request, "error.html", status=status, message=message)
-
-
-def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, BreachError)
+    reads = request.method in SAFE and not request.url.path.startswith(PROGRAMS)
+    if isinstance(error, SignInFirstError) and reads:
+        return RedirectResponse(signing_in.first(request), 303)
     return _told(request, str(error), status_of(error))
 
 
-def _misread(request: Request, error: Exception) -> Response:
+async def _misread(request: Request, error: Exception) -> Response:
     """Name the fields that do not fit, never what was in them."""
     assert isinstance(error, RequestValidationError)
     fields = sorted({str(one["loc"][-1]) for one in error.errors()})
     return _told(request, texts_of().say("error.misread", fields=", ".join(fields)), 422)
 
 
-def _http(request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     texts = texts_of()
     message = texts.say("error.not_found") if error.status_code == 404 else texts.say("error.method")
-    return _told(request, message, error.status_code)
+    return _told(request, message, error.status_code, error.headers)
 
 
-def _failed(request: Request, error: Exception) -> Response:
+async def _failed(request: Request, error: Exception) -> Response:
+    # the type only: texts of errors may hold what was sent
     _log.error("console: %s on %s", type(error).__name__, request.scope.get("route"))
     return _told(request, texts_of().say("error.failed"), 500)

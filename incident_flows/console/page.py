@@ -13,9 +13,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from incident_flows.console.fields import Form
+from incident_flows.console.signed import SignInFirstError
 from incident_flows.console.texts import texts_of
 from incident_flows.console.view import View, span, zone_options
-from incident_flows.errors import BreachError, InputError, NotFoundError, PermissionDeniedError
+from incident_flows.errors import (
+    BreachError,
+    InputError,
+    NotFoundError,
+    PermissionDeniedError,
+    StorageError,
+    UnreachableError,
+)
 from incident_flows.knowledge.scenarios import scenario_ids
 from incident_flows.services.desk import Desk
 
@@ -69,13 +77,19 @@ async def form_of(request: Request) -> Form:
     return Form((await request.form()).multi_items())
 
 
+_STATUS: tuple[tuple[type[BreachError], int], ...] = (
+    (SignInFirstError, 401),
+    (PermissionDeniedError, 403),
+    (NotFoundError, 404),
+    (InputError, 422),
+    (StorageError, 503),
+    (UnreachableError, 503),
+)
+
+
 def status_of(error: BreachError) -> int:
     """Return the HTTP status an error is told with."""
-    if isinstance(error, NotFoundError):
-        return 404
-    if isinstance(error, PermissionDeniedError):
-        return 403
-    return 422 if isinstance(error, InputError) else 409
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 409)
 
 
 def page(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:

@@ -11,6 +11,8 @@ ROLES = ("reporter", "handler", "approver", "counsel", "auditor", "admin")
 
 # What each role may do. `admin` runs accounts and settings, and is no substitute for the others.
 MAY: dict[str, frozenset[str]] = {
+    "read": frozenset({"handler", "approver", "counsel", "auditor"}),
+    "triage": frozenset({"handler"}),
     "open": frozenset({"reporter", "handler"}),
     "update": frozenset({"handler"}),
     "decide": frozenset({"handler", "approver", "counsel"}),

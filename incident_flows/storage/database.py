@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from incident_flows.errors import StorageError
+from incident_flows.storage.access import Access
 from incident_flows.storage.accounts import Accounts
 from incident_flows.storage.deliveries import Deliveries
 from incident_flows.storage.evidence import Evidence
@@ -61,6 +62,7 @@ class Tx:
         self.journal = Journal(session, writing=writing)
         self.accounts = Accounts(session, writing=writing)
         self.leases = Leases(session, writing=writing)
+        self.access = Access(session, writing=writing)
 
 
 class Database:

@@ -1,4 +1,4 @@
-"""A console on a temporary database, with a frozen clock and people who are signed in by a cookie of the test's."""
+"""A console on a temporary database, with a frozen clock and people who are signed in."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import Request
 
 from incident_flows.console.app import create_app
-from incident_flows.core.lifecycle import Actor
 from incident_flows.knowledge.library import Library
 from incident_flows.knowledge.rota import RotaFile
-from incident_flows.services.desk import Desk, acting
+from incident_flows.services.desk import Desk
+from incident_flows.settings import Settings
 from incident_flows.storage.database import Database
 from incident_flows.storage.vault import Vault
 from notifications.memory import MemoryChannel
@@ -60,13 +59,9 @@ def house(sqlite_url: str, open_database: Callable[..., Database], library: Libr
 
 
 def app_of(house: House) -> Any:
-    """Return the console of a house; the cookie `as` says who is signed in."""
-
-    def who(request: Request) -> Actor | None:
-        name = request.cookies.get("as")
-        return acting(house.desk, name, now=house.now) if name else None
-
-    return create_app(lambda: house.desk, clock=lambda: house.now, who=who)
+    """Return the console of a house."""
+    settings = Settings(home=Path("unused"), database_url="")
+    return create_app(lambda: house.desk, clock=lambda: house.now, settings=settings)
 
 
 @pytest.fixture

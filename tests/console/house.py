@@ -10,6 +10,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from incident_flows.services.sign_in import open_session
+
 CHROMIUM = Path("/usr/bin/chromium")
 ZONE = "America/New_York"
 
@@ -28,7 +30,7 @@ class Person:
         )
         cookies = [{"name": "breach_zone", "value": ZONE, "url": console.url}]
         if name:
-            cookies.append({"name": "as", "value": name, "url": console.url})
+            cookies.append({"name": "breach", "value": signed_in(console.house, name), "url": console.url})
         self.context.add_cookies(cookies)
         self.page = self.context.new_page()
         self.page.set_default_timeout(10_000)
@@ -58,6 +60,13 @@ class Person:
     def keeps(self, name: str) -> None:
         """Keep a picture of the whole page."""
         self.page.screenshot(path=self.console.artefacts / f"{name}.png", full_page=True)
+
+
+def signed_in(house: Any, name: str) -> str:
+    """Return the cookie of a session."""
+    with house.desk.database.read() as tx:
+        account = tx.accounts.get(name).id
+    return open_session(house.desk, account, stage="full", how="test", now=house.now)
 
 
 class Console:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from incident_flows.services.show import show
-from tests.console.house import Console
+from tests.console.house import Console, signed_in
 
 REF = "INC-2026-0001"
 AEPD = "eu-gdpr/tell-authority@es-aepd"
@@ -230,7 +230,7 @@ def test_the_wall_says_what_is_next_where_and_when(console: Console, told: str) 
 
 def test_everything_is_there_without_scripts(console: Console, told: str) -> None:
     context = console.browser.new_context(java_script_enabled=False)
-    context.add_cookies([{"name": "as", "value": "anna", "url": console.url}])
+    context.add_cookies([{"name": "breach", "value": signed_in(console.house, "anna"), "url": console.url}])
     page = context.new_page()
     page.goto(f"{console.url}/incidents/{told}")
     assert page.locator(".first .left").inner_text() == "1 d 9 h"
@@ -272,7 +272,8 @@ def test_the_wall_and_the_room_print(console: Console, told: str) -> None:
 
 
 def test_nobody_sees_anything_unless_signed_in(console: Console, told: str) -> None:
-    page = console.person(None).goes(f"/incidents/{told}", status=403)
+    page = console.person(None).goes(f"/incidents/{told}")
+    assert page.url == f"{console.url}/sign-in?to=%2Fincidents%2F{told}"
     assert "Laptop" not in page.content()
 
 
