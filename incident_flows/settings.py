@@ -25,6 +25,8 @@ KNOWN = (
     "BREACH_SENDGRID_WEBHOOK_KEYS",
     "BREACH_ACTOR",
     "BREACH_SENDER",
+    "BREACH_SENDING_LIMIT",
+    "BREACH_SEED_ADDRESSES",
     "BREACH_PLAYBOOKS",
     "BREACH_PORT",
     "BREACH_PREFECT_PORT",
@@ -51,6 +53,8 @@ class Settings:
         home: Folder of database, outbox, keys, and the engine's own Prefect.
         database_url: SQLAlchemy URL; may hold a password, so it is never shown.
         sender: The address notices come from, `Name <mailbox>`.
+        sending_limit: How many people a provider lets us write to, such as `5000/hour,80000/day`.
+        seeds: The team's own addresses, which get every letter to people first.
         prefect_api_url: A Prefect server to use instead of starting one.
         host: Where the console listens; loopback unless told otherwise.
         prefect_host: Where the engine's own Prefect listens.
@@ -70,6 +74,8 @@ class Settings:
     master_key: bytes | None = field(default=None, repr=False)
     actor: str = ""
     sender: str | None = None
+    sending_limit: str | None = None
+    seeds: tuple[str, ...] = ()
     playbooks: Path | None = None
     port: int = 4280
     prefect_port: int = 4290
@@ -143,6 +149,8 @@ class Settings:
             master_key=_key(env.get("BREACH_MASTER_KEY")),
             actor=env.get("BREACH_ACTOR") or _operating_system_user(),
             sender=env.get("BREACH_SENDER") or None,
+            sending_limit=env.get("BREACH_SENDING_LIMIT") or None,
+            seeds=tuple(env.get("BREACH_SEED_ADDRESSES", "").replace(",", " ").split()),
             playbooks=Path(env["BREACH_PLAYBOOKS"]) if env.get("BREACH_PLAYBOOKS") else None,
             port=_port(env, "BREACH_PORT", 4280),
             prefect_port=_port(env, "BREACH_PREFECT_PORT", 4290),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the database and the channels are imported by those who nee
     from incident_flows.storage.database import Database
     from incident_flows.storage.vault import Vault
     from notifications import Channel
+    from notifications.letters import BatchChannel
 
 KEY_MARK = "master-key"  # holds the fingerprint of the key this database was first used with
 
@@ -43,6 +44,7 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
     """Return the desk: everything a verb needs, connected. Imports the database only now."""
     from incident_flows.knowledge.rota import RotaFile
     from incident_flows.services.desk import Desk
+    from incident_flows.services.letters import limits_of
     from incident_flows.storage.database import Database
 
     home_of(settings)
@@ -56,6 +58,9 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
         channel=channel_from_settings(settings),
         pager=_pager(settings),
         sender=settings.sender,
+        batches=_batches(settings),
+        seeds=_seeds(settings),
+        sending_limit=limits_of(settings.sending_limit),
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         rota_file=RotaFile(settings.rota),
         pager_for=_pager_of,
@@ -133,6 +138,28 @@ def channel_from_settings(settings: Settings) -> Channel:
             f"{'SENDGRID_API_KEY, BREACH_SENDGRID_URL' if key else 'BREACH_SMTP_URL'}: {error}"
         ) from None
     return channel_from("outbox", folder=settings.outbox)
+
+
+def _batches(settings: Settings) -> BatchChannel | None:
+    """Return the way a thousand letters leave in one request, if there is one."""
+    from notifications import NotificationError
+    from notifications.sendgrid_batches import SendGridBatches
+
+    if not settings.sendgrid_api_key:
+        return None
+    try:
+        return SendGridBatches(settings.sendgrid_api_key, base_url=settings.sendgrid_url)
+    except NotificationError as error:
+        raise InputError(f"SENDGRID_API_KEY, BREACH_SENDGRID_URL: {error}") from None
+
+
+def _seeds(settings: Settings) -> tuple[str, ...]:
+    from notifications import Address, NotificationError
+
+    try:
+        return tuple(Address(one).email for one in settings.seeds)
+    except NotificationError as error:
+        raise InputError(f"BREACH_SEED_ADDRESSES: {error}") from None
 
 
 def _pager_of(addresses: tuple[str, ...]) -> Pager:

@@ -10,6 +10,8 @@ import html as markup
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import orjson
+
 from notifications.message import Address, Message
 
 NAME_MARK = "⟦name⟧"
@@ -96,6 +98,25 @@ class Accepted:
     provider_id: str | None
     remaining: int | None = None
     wait_seconds: float | None = None
+
+
+class PlainBatches:
+    """Readers packed for channels that take one message at a time."""
+
+    name = "plain"
+
+    def pack(self, readers: list[Reader], letter: Letter, tag: str) -> bytes:
+        """Return the readers as JSON."""
+        return orjson.dumps([[reader.email, reader.name] for reader in readers])
+
+    def repack(self, packed: bytes, chosen: list[int]) -> bytes:
+        """Return the readers at these places only."""
+        readers = orjson.loads(packed)
+        return orjson.dumps([readers[place] for place in chosen])
+
+    def readers(self, packed: bytes, letter: Letter, tag: str) -> list[Reader]:
+        """Return the readers."""
+        return [Reader(email, name) for email, name in orjson.loads(packed)]
 
 
 class BatchChannel(Protocol):

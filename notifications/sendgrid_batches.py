@@ -28,45 +28,10 @@ _PROVIDER_ID = re.compile(r"[A-Za-z0-9_.-]{1,120}")
 _READER = re.compile(r"personalizations[.\[](\d{1,4})\b")
 
 
-class SendGridBatches:
-    """Sends letters to up to a thousand readers per request.
-
-    Args:
-        api_key: Needs *Mail Send* and, to call scheduled letters back, *Scheduled Sends*.
-        base_url: The EU region, or a double for tests.
-        client: To swap the transport or share connections; closed by whoever made it.
-        connections: How many requests are under way at once, at most.
-        timeout_seconds: Longest wait for one step of an exchange.
-    """
+class SendGridFormat:
+    """How letters look to SendGrid; needs no key and no connection."""
 
     name = "sendgrid"
-
-    def __init__(
-        self,
-        api_key: str,
-        *,
-        base_url: str = DEFAULT_URL,
-        client: httpx.Client | None = None,
-        connections: int = 8,
-        timeout_seconds: float = 30.0,
-    ) -> None:
-        if not re.fullmatch(r"[\x21-\x7e]+", api_key):
-            raise PermanentError("sendgrid: the API key must be one printable word", channel=self.name)
-        self._base = f"{checked_url(base_url, channel=self.name)}/v3"
-        self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
-        self._timeout = timeouts(timeout_seconds)
-        self._owned = client is None
-        self._client = client or httpx.Client(
-            limits=httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections + 2)
-        )
-
-    def __repr__(self) -> str:
-        return f"SendGridBatches({self._base!r})"
-
-    def close(self) -> None:
-        """Close the connections opened here."""
-        if self._owned:
-            self._client.close()
 
     def head(self, letter: Letter, tag: str) -> bytes:
         """Return the request without readers and without its closing brace.
@@ -138,6 +103,45 @@ class SendGridBatches:
             Reader(one["to"][0]["email"], one.get("substitutions", {}).get(first, "").strip() or None)
             for one in orjson.loads(packed)
         ]
+
+
+class SendGridBatches(SendGridFormat):
+    """Sends letters to up to a thousand readers per request.
+
+    Args:
+        api_key: Needs *Mail Send* and, to call scheduled letters back, *Scheduled Sends*.
+        base_url: The EU region, or a double for tests.
+        client: To swap the transport or share connections; closed by whoever made it.
+        connections: How many requests are under way at once, at most.
+        timeout_seconds: Longest wait for one step of an exchange.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        base_url: str = DEFAULT_URL,
+        client: httpx.Client | None = None,
+        connections: int = 8,
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        if not re.fullmatch(r"[\x21-\x7e]+", api_key):
+            raise PermanentError("sendgrid: the API key must be one printable word", channel=self.name)
+        self._base = f"{checked_url(base_url, channel=self.name)}/v3"
+        self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
+        self._timeout = timeouts(timeout_seconds)
+        self._owned = client is None
+        self._client = client or httpx.Client(
+            limits=httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections + 2)
+        )
+
+    def __repr__(self) -> str:
+        return f"SendGridBatches({self._base!r})"
+
+    def close(self) -> None:
+        """Close the connections opened here."""
+        if self._owned:
+            self._client.close()
 
     def send(
         self, head: bytes, packed: bytes, *, nonce: str, batch_id: str | None, send_at: int | None, now: float

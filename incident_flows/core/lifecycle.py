@@ -82,5 +82,5 @@ def effective_status(status: str, decided: str | None) -> str:
 
 
 def all_done(states: Iterable[str]) -> bool:
-    """Return whether nothing is planned, claimed or in doubt any more."""
-    return not {"planned", "claimed", "in-doubt"} & set(states)
+    """Return whether nothing is planned, claimed, in doubt, or held by the provider until its time any more."""
+    return not {"planned", "claimed", "in-doubt", "scheduled"} & set(states)

@@ -11,6 +11,7 @@ from incident_flows.core.lifecycle import Actor, check_notice_move
 from incident_flows.errors import IllegalTransitionError, InputError, NotApprovedError, PermissionDeniedError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.exact import exact_of, needed, sealed_sha256
+from incident_flows.services.letters import list_of
 from incident_flows.services.phases import require_reasons_for_delay
 from incident_flows.services.story import require_one_story
 from incident_flows.storage.database import Tx
@@ -35,6 +36,8 @@ def approve(
         tx.incidents.lock(ref)
         notice = tx.notices.get(ref, notice_ref)
         if notice.state == "approved" and actor.name in _approvers(notice):
+            if notice.kind == "people":
+                _approve_list(tx, desk, notice, actor=actor, now=now)
             return notice
         empty = [item["label"] for item in notice.missing if item.get("required")]
         if empty:
@@ -87,6 +90,8 @@ def approve(
                 "drafted_by": notice.drafted_by,
             },
         )
+        if notice.kind == "people":
+            _approve_list(tx, desk, notice, actor=actor, now=now)
         desk.reached("approve:before-commit")
     return moved
 
@@ -121,6 +126,33 @@ def _part(tx: Tx, desk: Desk, notice: Any, actor: Actor) -> str:
         return "approver"
     raise PermissionDeniedError(
         f"{notice.ref} waits for an account with the role counsel: {waiting.get('counsel', '')}"
+    )
+
+
+def _approve_list(tx: Tx, desk: Desk, notice: Any, *, actor: Actor, now: datetime) -> None:
+    """Store that text and list of people were approved together; said again only where the list has changed."""
+    sha256, listed = list_of(tx, notice.incident_id)
+    run = tx.letters.run(notice.id)
+    if run is not None and run.list_sha256 == sha256:
+        return
+    tx.letters.approve(
+        notice.id,
+        incident_id=notice.incident_id,
+        list_sha256=sha256,
+        listed=listed,
+        approved_by=actor.name,
+        approved_at=now,
+        people=None,
+    )
+    write_journal(
+        tx,
+        desk,
+        at=now,
+        actor=actor.name,
+        act="list-approved",
+        ref=notice.incident_ref,
+        subject=notice.ref,
+        payload={"list_sha256": sha256, "people": listed, "sha256": notice.sha256},
     )
 
 

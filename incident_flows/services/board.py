@@ -15,6 +15,7 @@ from typing import Any
 
 from incident_flows.services.close import against_closing
 from incident_flows.services.desk import Desk
+from incident_flows.services.letters import counts_of
 from incident_flows.services.show import clocks
 from incident_flows.storage.database import Tx
 
@@ -123,7 +124,7 @@ def _board(tx: Tx, incident: Any, rows: list[dict[str, Any]]) -> Board:
     places = tuple(
         sorted({row.duty.split("/")[0] for row in obligations if row.running and row.reach == "yes"})
     )
-    deliveries = dict(tx.deliveries.counts(incident.id))
+    deliveries = counts_of(tx, incident.id)
     questions = tuple(question["fact"] for question in result["questions"][:10])
     fingerprint = hashlib.sha256(
         json.dumps(

@@ -1,24 +1,59 @@
-"""One approved letter to many people, each exactly once, one recipient per message."""
+"""One approved letter to many people, each exactly once; begun, gone on with, paused, resumed, stopped."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from incident_flows.core.facts import Facts
 from incident_flows.core.lifecycle import Actor
-from incident_flows.errors import IllegalTransitionError
+from incident_flows.errors import IllegalTransitionError, InputError, NotApprovedError
 from incident_flows.services.desk import Desk, write_journal
-from incident_flows.services.draft import chosen
-from incident_flows.services.notify import Sent, delivery_key, settle, work_off
-from incident_flows.services.people import blocks
+from incident_flows.services.doubts import CANCELLED_AT_ONCE, MARGIN
+from incident_flows.services.letters import MODES, list_of, policy_of
+from incident_flows.services.notify import Sent, settle
+from incident_flows.services.packing import pack
+from incident_flows.services.sending import Progress, Round, send_round
+from notifications import NotificationError
+
+ONE_BY_ONE = "one-by-one"  # the mode of channels that take one message at a time
+TICK_SECONDS = 20.0  # how long one tick sends; reminders must not wait longer
 
 
-def broadcast(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime) -> Sent:
-    """Plan a delivery for every recipient who reads the notice's language, then send what is planned.
+def broadcast(
+    desk: Desk,
+    ref: str,
+    notice: Any,
+    *,
+    actor: Actor,
+    now: datetime,
+    mode: str | None = None,
+    seconds: float | None = None,
+    tell: Callable[[Progress], None] | None = None,
+) -> Sent:
+    """Pack a letter for everybody who reads its language, then send what is packed.
 
-    Planning again plans nothing twice: the ledger's key is unique per text, reader and way. So a broken-off
-    broadcast is simply continued.
+    Broken off anywhere, it is simply continued by the same call or by the next tick.
+    """
+    begin(desk, ref, notice, actor=actor, now=now, mode=mode)
+    done = send_packed(desk, ref, notice, actor=actor.name, now=now, seconds=seconds, tell=tell)
+    sent = settle(desk, ref, notice.ref, actor=actor.name, now=now)
+    sent.ended, sent.resume_at = done.ended, done.resume_at
+    if not sent.counts:
+        sent.next = f"no recipient reads {notice.language}; withdraw it by drafting anew"
+    elif done.because is not None and sent.state == "sending":
+        until = f" until {done.resume_at:%H:%M:%S} UTC" if done.resume_at else ""
+        then = f"`breach notify {ref} {notice.ref} --resume`" if done.ended == "paused" else "the next tick goes on"
+        sent.next = f"{done.because}{until}; {then}"
+    return sent
+
+
+def begin(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, mode: str | None = None) -> None:
+    """Check that text and list are those approved, and write down that sending begins.
+
+    Raises:
+        NotApprovedError: The list has changed since its approval.
+        InputError: The mode does not exist, or cannot be had with this way of sending.
     """
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
@@ -27,9 +62,22 @@ def broadcast(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime)
                 f"{ref} has no recipients; `breach recipients {ref} import FILE.csv` takes them in. Told by other "
                 f"means? `breach notify {ref} {notice.ref} --filed-as HOW-AND-WHEN`"
             )
+        run = tx.letters.run(notice.id)
         state = tx.notices.get(ref, notice.ref).state
-        if state == "failed":
-            tx.deliveries.plan_failed_again(notice.id)
+        if run is None or (run.people is None and run.packed_until < 0):
+            sha256, listed = list_of(tx, incident.id)
+            if run is None or run.list_sha256 != sha256:
+                before = "before" if run is None else f"{run.listed} people then, {listed} now"
+                raise NotApprovedError(
+                    f"{notice.ref}: the list of people is not the one that was approved ({before}); "
+                    f"`breach approve {ref} {notice.ref}` approves text and list"
+                )
+        if run.mode is None or run.mode == ONE_BY_ONE or mode is not None:
+            run = tx.letters.change(notice.id, mode=_mode(desk, mode, run.mode), started_at=run.started_at or now)
+        if state == "failed" and run.switch == "go":
+            tx.letters.plan_again(notice.id, ("rejected",))
+        if desk.batches_name != "outbox":
+            tx.letters.plan_again(notice.id, ("accepted",), channel="outbox")
         if state != "sending":
             tx.notices.move(notice.id, state, "sending")
             write_journal(
@@ -42,48 +90,131 @@ def broadcast(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime)
                 subject=notice.ref,
                 payload={
                     "sha256": notice.sha256,
-                    "channel": desk.channel.name,
-                    "people": tx.people.count(incident.id),
+                    "list_sha256": run.list_sha256,
+                    "channel": desk.batches_name,
+                    "mode": run.mode,
+                    "people": run.listed,
                 },
             )
         desk.reached("broadcast:started")
-    planned = plan_deliveries(desk, ref, notice)
-    work_off(desk, notice.id, now=now)
-    sent = settle(desk, ref, notice.ref, actor=actor.name, now=now)
-    if planned == 0 and not sent.counts:
-        sent.next = f"no recipient reads {notice.language}; withdraw it by drafting anew"
+
+
+def _mode(desk: Desk, wanted: str | None, before: str | None) -> str:
+    if wanted is not None and wanted not in MODES:
+        raise InputError(f"--mode: {wanted!r} is no mode; write {' or '.join(MODES)}")
+    if desk.batches is None:
+        if wanted == "zero":
+            raise InputError(
+                f"--mode zero: needs a provider that can call letters back (SENDGRID_API_KEY), not {desk.channel.name}"
+            )
+        return ONE_BY_ONE
+    if wanted is not None and before not in (None, ONE_BY_ONE, wanted):
+        raise InputError(f"--mode: sending has begun in mode {before}, which stays")
+    return wanted or policy_of(desk).mode
+
+
+def send_packed(
+    desk: Desk,
+    ref: str,
+    notice: Any,
+    *,
+    actor: str,
+    now: datetime,
+    batches: int | None = None,
+    seconds: float | None = None,
+    wave: int | None = None,
+    tell: Callable[[Progress], None] | None = None,
+) -> Round:
+    """Pack what is not packed yet, and do one round of sending."""
+    with desk.database.write() as tx:
+        tx.letters.released(now)
+        run = tx.letters.run(notice.id)
+    if run is None:
+        return Round("paused", "its list was never approved")
+    if run.switch != "go":
+        return Round("stopped" if run.switch == "stopped" else "paused", run.because)
+    if run.people is None:
+        pack(desk, ref, notice, actor=actor, now=now)
+    return send_round(desk, ref, notice, now=now, batches=batches, seconds=seconds, wave=wave, tell=tell)
+
+
+def go_on(desk: Desk, ref: str, notice_ref: str, *, now: datetime) -> int:
+    """Go on with a broadcast, for a tick; return to how many people letters went."""
+    with desk.database.read() as tx:
+        notice = tx.notices.get(ref, notice_ref)
+        run = tx.letters.run(notice.id)
+    if run is None or (run.resume_at is not None and run.resume_at > now and run.switch == "go"):
+        with desk.database.write() as tx:
+            tx.letters.released(now)
+        return 0
+    return send_packed(desk, ref, notice, actor="engine", now=now, seconds=TICK_SECONDS).progress.sent
+
+
+def switch_letters(
+    desk: Desk,
+    ref: str,
+    notice_ref: str,
+    wanted: Literal["paused", "go", "stopped"],
+    *,
+    because: str,
+    actor: Actor,
+    now: datetime,
+) -> Sent:
+    """Pause, resume or stop the letters of a notice; a sender at work obeys before its next request.
+
+    Stopping also calls back what a provider holds until its time, as far as it still lets us.
+    """
+    actor.require("notify")
+    called_back = missed = batches = 0
+    with desk.database.write() as tx:
+        tx.incidents.lock(ref)
+        notice = tx.notices.get(ref, notice_ref)
+        run = tx.letters.run(notice.id)
+        if run is None or run.started_at is None:
+            raise IllegalTransitionError(f"{notice_ref}: no letters of it are under way")
+        before = run.switch
+        tx.letters.change(
+            notice.id, switch=wanted, because=None if wanted == "go" else because or "by a person", resume_at=None
+        )
+        withdrawn = tx.letters.withdraw(notice.id) if wanted == "stopped" else 0
+        if wanted == "go" and before == "stopped":
+            tx.letters.plan_again(notice.id, ("cancelled",))
+        if wanted == "go" and notice.state == "failed":
+            tx.notices.move(notice.id, "failed", "sending")
+        scheduled = tx.letters.scheduled(notice.id) if wanted == "stopped" else []
+    for row in scheduled:
+        in_time = row.send_at is not None and row.send_at - MARGIN > now
+        if in_time and batches < CANCELLED_AT_ONCE and _called_back(desk, row, now=now):
+            batches += 1
+            called_back += row.count
+        else:
+            missed += row.count
+    with desk.database.write() as tx:
+        write_journal(
+            tx,
+            desk,
+            at=now,
+            actor=actor.name,
+            act={"paused": "letters-paused", "go": "letters-resumed", "stopped": "letters-stopped"}[wanted],
+            ref=ref,
+            subject=notice_ref,
+            payload={
+                "because": because, "withdrawn": withdrawn, "called_back": called_back, "not_called_back": missed,
+            },
+        )  # fmt: skip
+    sent = settle(desk, ref, notice_ref, actor=actor.name, now=now)
+    if missed:
+        sent.next = f"{missed} letters are with the provider already and could not be called back"
+    elif wanted != "go":
+        sent.next = f"`breach notify {ref} {notice_ref} --resume` goes on"
     return sent
 
 
-def plan_deliveries(desk: Desk, ref: str, notice: Any) -> int:
-    """Plan one delivery per recipient, a thousand to a transaction; return how many recipients it concerns."""
-    known = desk.library.notices.languages("people")
-    with desk.database.read() as tx:
-        others = {
-            one.language for one in tx.notices.list(ref) if one.kind == "people" and one.state != "withdrawn"
-        }
-        Facts.model_validate(tx.incidents.facts(ref).facts)
-    concerned = 0
-    for block in blocks(desk, ref):
-        rows = [
-            {
-                "key": delivery_key(desk, ref, notice, f"p{person.number}"),
-                "channel": desk.channel.name,
-                "person": person.number,
-            }
-            for person in block.people
-            if person.email and _language(person, known, others, desk) == notice.language
-        ]
-        concerned += len(rows)
-        with desk.database.write() as tx:
-            tx.deliveries.plan(notice.id, rows)
-        desk.reached("broadcast:page-planned")
-    return concerned
-
-
-def _language(person: Any, known: list[str], drafted: set[str], desk: Desk) -> str:
-    """Return the language of the letter this person gets, among those drafted."""
-    wanted = chosen(person.language, person.place, known, desk)
-    if wanted in drafted:
-        return wanted
-    return "en" if "en" in drafted else min(drafted)
+def _called_back(desk: Desk, row: Any, *, now: datetime) -> bool:
+    try:
+        if desk.batches is None or not desk.batches.cancel(row.batch_id, now=now.timestamp()):
+            return False
+    except NotificationError:
+        return False
+    with desk.database.write() as tx:
+        return tx.letters.set(row.id, "accepted", state="cancelled", error_kind="called back")

@@ -20,6 +20,7 @@ from incident_flows.knowledge.rota import RotaFile
 from incident_flows.storage.database import Database, Tx
 from incident_flows.storage.vault import Vault
 from notifications import Channel
+from notifications.letters import BatchChannel
 
 LEASE = timedelta(seconds=60)  # how long a claim holds before its holder counts as dead
 FRESH_DAYS = 180  # how long a checked route may be used without a person confirming it
@@ -37,6 +38,9 @@ class Desk:
 
     Attributes:
         channel: How mail leaves: SendGrid, SMTP, or the outbox.
+        batches: How letters to many leave; None: one by one through `channel`.
+        seeds: The team's own addresses, which get every letter first.
+        sending_limit: The most people a provider lets us write to, per `hour` or `day`.
         pager: How the team is called; None if no path is set up.
         sender: `Name <mailbox>` of the notices; None if not set.
         rota_file: Who of the team is told when; None or no file: everybody the pager reaches.
@@ -54,6 +58,9 @@ class Desk:
     channel: Channel
     pager: Pager | None = None
     sender: str | None = None
+    batches: BatchChannel | None = None
+    seeds: tuple[str, ...] = ()
+    sending_limit: Mapping[str, int] = field(default_factory=dict)
     owner: str = field(default_factory=lambda: f"{getpass.getuser()}")
     rota_file: RotaFile | None = None
     pager_for: Callable[[tuple[str, ...]], Pager] | None = None
@@ -64,6 +71,11 @@ class Desk:
     unrecorded: list[Any] = field(default_factory=list, repr=False)
     ticked: tuple[datetime, float] | None = None
     on_step: Callable[[str], None] | None = None  # where a test or the chaos harness may cut in
+
+    @property
+    def batches_name(self) -> str:
+        """By which way letters to many leave."""
+        return self.channel.name if self.batches is None else self.batches.name
 
     @cached_property
     def _escalation(self) -> dict[str, Any]:

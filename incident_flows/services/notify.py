@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from time import monotonic
@@ -24,6 +24,7 @@ from incident_flows.errors import (
 )
 from incident_flows.services.desk import FRESH_DAYS, LEASE, Desk, write_journal
 from incident_flows.services.exact import exact_of, require_approved
+from incident_flows.services.letters import counts_of
 from incident_flows.services.people import person
 from incident_flows.services.told import told
 from incident_flows.storage.tables import NoticeState
@@ -57,6 +58,8 @@ class Sent:
     counts: dict[str, int] = field(default_factory=dict)
     form: str | None = None
     next: str | None = None
+    ended: str | None = None  # why a round of letters ended
+    resume_at: datetime | None = None  # when it may go on
 
 
 def notify(
@@ -68,6 +71,8 @@ def notify(
     now: datetime,
     filed_as: str | None = None,
     to: str | None = None,
+    mode: str | None = None,
+    tell: Callable[[Any], None] | None = None,
 ) -> list[Sent]:
     """Send what is approved, or record a filing.
 
@@ -75,6 +80,8 @@ def notify(
         notice_ref: One notice; None for all that are approved.
         filed_as: The addressee's reference, for a notice a person filed or delivered by other means.
         to: An e-mail route a person confirms for an authority whose own is not freshly checked.
+        mode: For letters to people, what becomes of requests in doubt; None: as the policy says.
+        tell: For letters to people, told how far they are.
     """
     actor.require("notify")
     with desk.database.read() as tx:
@@ -91,10 +98,20 @@ def notify(
         raise IllegalTransitionError(
             f"{ref}: nothing is approved; `breach draft {ref}`, then `breach approve {ref} NOTICE`"
         )
-    return [_send(desk, ref, one, actor=actor, now=now, to=to) for one in notices]
+    return [_send(desk, ref, one, actor=actor, now=now, to=to, mode=mode, tell=tell) for one in notices]
 
 
-def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to: str | None) -> Sent:
+def _send(
+    desk: Desk,
+    ref: str,
+    notice: Any,
+    *,
+    actor: Actor,
+    now: datetime,
+    to: str | None,
+    mode: str | None,
+    tell: Callable[[Any], None] | None,
+) -> Sent:
     if notice.state in ("sent", "filed"):
         return Sent(notice.ref, notice.state, next="nothing: it is done already")
     if notice.state not in ("approved", "sending", "failed"):
@@ -106,7 +123,7 @@ def _send(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, to:
     if notice.kind == "people":
         from incident_flows.services.broadcast import broadcast
 
-        return broadcast(desk, ref, notice, actor=actor, now=now)
+        return broadcast(desk, ref, notice, actor=actor, now=now, mode=mode, tell=tell)
     address = _route_address(notice, to, on=now.date())
     if address is not None and notice.attachments:
         address = None  # a mail carries no attachments: readers are advised not to open them
@@ -225,7 +242,7 @@ def _deliver(desk: Desk, row: Any, *, now: datetime) -> None:
             raise PermanentError("the text is not the one that was approved; nothing was sent")
         message = Message(
             to=Address(email),
-            sender=_sender(desk),
+            sender=sender_of(desk),
             subject=notice.subject,
             text=notice.text,
             html=notice.html,
@@ -274,7 +291,8 @@ def _error(error: NotificationError) -> dict[str, Any]:
     return {"error": str(error), "status": error.status}
 
 
-def _sender(desk: Desk) -> Address:
+def sender_of(desk: Desk) -> Address:
+    """Return whom notices come from; in the outbox also without one set."""
     text = desk.sender
     if text is None:
         if desk.channel.name not in ("outbox", "memory"):
@@ -289,10 +307,10 @@ def settle(desk: Desk, ref: str, notice_ref: str, *, actor: str, now: datetime) 
     with desk.database.write() as tx:
         tx.incidents.lock(ref)
         notice = tx.notices.get(ref, notice_ref)
-        counts = dict(tx.deliveries.counts(notice.incident_id, notice.id))
+        counts = counts_of(tx, notice.incident_id, notice.id)
         if notice.state not in ("sending", "in-doubt"):
             return Sent(notice_ref, notice.state, counts)
-        new = _state_from(counts)
+        new = _letters_state(counts) if notice.kind == "people" else _state_from(counts)
         if new != notice.state:
             fields = {"sent_at": now} if new == "sent" else {}
             notice = tx.notices.move(notice.id, notice.state, new, **fields)
@@ -323,6 +341,14 @@ def _state_from(counts: Mapping[str, int]) -> NoticeState:
     return "approved" if "delivered-to-outbox" in present else "failed"
 
 
+def _letters_state(counts: Mapping[str, int]) -> NoticeState:
+    """Return the state of a notice to people: under way while anything can still leave, never *sent* if stopped."""
+    present = {state for state, count in counts.items() if count}
+    if present & {"planned", "claimed", "scheduled"}:
+        return "sending"
+    return "failed" if "withdrawn" in present and "in-doubt" not in present else _state_from(counts)
+
+
 def _next(ref: str, notice_ref: str, state: str, counts: Mapping[str, int]) -> str | None:
     if state == "approved":
         return (
@@ -351,7 +377,7 @@ def record_filing(
         tx.incidents.lock(ref)
         notice = tx.notices.get(ref, notice_ref)
         if notice.state == "filed" and notice.filed_as == filed_as:
-            return Sent(notice_ref, "filed", dict(tx.deliveries.counts(notice.incident_id, notice.id)))
+            return Sent(notice_ref, "filed", counts_of(tx, notice.incident_id, notice.id))
         check_notice_move(notice_ref, notice.state, "filed")
         if notice.approved_by is None:
             raise NotApprovedError(f"{notice_ref} was never approved; approve the text that was filed first")
@@ -370,7 +396,7 @@ def record_filing(
             payload={"filed_as": filed_as, "sha256": notice.sha256, "obligation": notice.oid},
         )
         told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now)
-        counts = dict(tx.deliveries.counts(notice.incident_id, notice.id))
+        counts = counts_of(tx, notice.incident_id, notice.id)
     return Sent(notice_ref, "filed", counts)
 
 
@@ -379,6 +405,8 @@ def resolve_doubt(
 ) -> Sent:
     """A person says, on evidence, whether what was in doubt arrived; only then may it be sent again."""
     actor.require("notify")
+    from incident_flows.services.doubts import resolve_letters
+
     if outcome not in ("arrived", "not-arrived"):
         raise InputError(f"--in-doubt: {outcome!r} is no answer; write arrived or not-arrived")
     if not because.strip():
@@ -387,7 +415,8 @@ def resolve_doubt(
         tx.incidents.lock(ref)
         notice = tx.notices.get(ref, notice_ref)
         rows = [row for row in tx.deliveries.in_doubt(notice.incident_id) if row.notice_id == notice.id]
-        if not rows:
+        letters = resolve_letters(tx, notice.id, outcome, by=actor.name, at=now)
+        if not rows and not letters:
             raise IllegalTransitionError(f"{notice_ref}: nothing of it is in doubt")
         for row in rows:
             tx.deliveries.resolve(
@@ -401,7 +430,7 @@ def resolve_doubt(
             act="doubt-resolved",
             ref=ref,
             subject=notice_ref,
-            payload={"outcome": outcome, "because": because, "deliveries": len(rows)},
+            payload={"outcome": outcome, "because": because, "deliveries": len(rows) + letters},
         )
         if outcome == "not-arrived" and notice.state == "in-doubt":
             tx.notices.move(notice.id, "in-doubt", "sending")

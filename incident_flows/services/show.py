@@ -11,6 +11,7 @@ from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.desk import Desk
 from incident_flows.services.forecast import Forecast
+from incident_flows.services.letters import account, counts_of
 from incident_flows.services.phases import filings_json
 from incident_flows.services.story import story_json
 from incident_flows.services.tasks import tasks
@@ -44,7 +45,8 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
             "filings": filings_json(tx, ref),
             "story": story_json(tx, ref),
             "recipients": tx.people.count(incident.id),
-            "deliveries": dict(tx.deliveries.counts(incident.id)),
+            "deliveries": counts_of(tx, incident.id),
+            "letters": account(desk, tx, incident.id),
             "tasks": tasks(tx, desk, ref),
             "evidence": [_evidence(row) for row in tx.evidence.list(incident.id)],
             "steps": [_step(row) for row in tx.steps.list(incident.id)],

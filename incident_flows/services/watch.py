@@ -199,12 +199,11 @@ def _go_on_sending(
 
     for notice_id, ref, notice_ref, kind in sending:
         if kind == "people":
-            from incident_flows.services.broadcast import plan_deliveries
+            from incident_flows.services.broadcast import go_on
 
-            with desk.database.read() as tx:
-                notice = tx.notices.get(ref, notice_ref)
-            plan_deliveries(desk, ref, notice)
-        done.sent += work_off(desk, notice_id, now=now)
+            done.sent += go_on(desk, ref, notice_ref, now=now)
+        else:
+            done.sent += work_off(desk, notice_id, now=now)
         settle(desk, ref, notice_ref, actor=ENGINE, now=now)
 
 
@@ -214,7 +213,7 @@ def status(desk: Desk, *, now: datetime) -> dict[str, Any]:
     overdue = due_and_unfired(desk, now=now)
     with desk.database.read() as tx:
         next_due = tx.steps.next_due()
-        doubts = len(tx.deliveries.in_doubt())
+        doubts = len(tx.deliveries.in_doubt()) + len(tx.letters.open(None, ("in-doubt", "quarantined")))
         opened = len(tx.incidents.list(state="open", limit=1000))
         clock, heartbeat = tx.leases.get("clock"), tx.leases.get("heartbeat")
     rota = desk.rota

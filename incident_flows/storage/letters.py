@@ -23,7 +23,7 @@ _OPEN = literally("letter_batch.state in ('claimed', 'in-doubt', 'quarantined')"
 _PLANNED = literally("letter_batch.state = 'planned'")
 _SCHEDULED = literally("letter_batch.state = 'accepted' AND letter_batch.send_at IS NOT NULL")
 _BATCH: Mapping[str, Any] = {
-    "seed": False, "state": "planned", "replaced": False, "apart": 0, "progress": 0, "attempts": 0, "unknowns": 0,
+    "seed": False, "state": "planned", "replaced": False, "progress": 0, "attempts": 0, "unknowns": 0,
     "channel": None, "batch_id": None, "send_at": None, "x_message_id": None, "error_kind": None, "claimed_by": None,
     "claimed_at": None, "retry_at": None, "done_at": None, "resolved_by": None,
 }  # fmt: skip
@@ -190,13 +190,13 @@ class Letters(Noun):
         for row in rows:
             connection.execute(_ACCEPT, row)
 
-    def set(self, batch_id: int, expected: str | Collection[str], **values: Any) -> bool:
+    def set(self, the: int, expected: str | Collection[str], **values: Any) -> bool:
         """Change a batch if it is in a state the caller saw; return whether it was."""
         states = {expected} if isinstance(expected, str) else set(expected)
         return bool(
             self._run(
                 update(LetterBatchRow)
-                .where(col(LetterBatchRow.id) == batch_id, col(LetterBatchRow.state).in_(sorted(states)))
+                .where(col(LetterBatchRow.id) == the, col(LetterBatchRow.state).in_(sorted(states)))
                 .values(**values)
             )
         )
@@ -208,13 +208,8 @@ class Letters(Noun):
         ):
             return False
         same = {
-            "notice_id": row.notice_id,
-            "incident_id": row.incident_id,
-            "wave": row.wave,
-            "variant": row.variant,
-            "seed": row.seed,
-            "template_sha256": row.template_sha256,
-            "form": row.form,
+            name: getattr(row, name)
+            for name in ("notice_id", "incident_id", "wave", "variant", "seed", "template_sha256", "form")
         }
         self.add([{**same, **part} for part in parts])
         return True
@@ -255,7 +250,7 @@ class Letters(Noun):
         """Cancel what is planned and not claimed; return how many people that is."""
         row = LetterBatchRow
         planned = and_(_PLANNED, col(row.notice_id) == notice_id)
-        people = self._session.scalar(select(func.sum(col(row.count) - col(row.apart))).where(planned)) or 0
+        people = self._session.scalar(select(func.sum(col(row.count))).where(planned)) or 0
         self._run(update(row).where(planned).values(state="cancelled"))
         return int(people)
 
@@ -278,16 +273,18 @@ class Letters(Noun):
     # Counts, in people
 
     def counts(self, incident_id: int, notice_id: int | None = None) -> dict[str, int]:
-        """Return how many people's letters are in each state, in the words of deliveries."""
+        """Return how many people's letters are in each state, in the words of deliveries.
+
+        *In doubt* are those only a person can resolve; what the sender itself looks into counts as claimed.
+        """
         row = LetterBatchRow
-        whole = func.sum(col(row.count) - col(row.apart))
-        done = func.sum(col(row.progress) - col(row.apart))
+        whole = func.sum(col(row.count))
+        done = func.sum(col(row.progress))
         kinds = (
             col(row.state),
             col(row.channel),
             col(row.send_at).is_not(None),
-            col(row.error_kind) == "margin",
-            col(row.form) == "plain",
+            col(row.error_kind),
         )
         statement = (
             select(*kinds, whole, done)
@@ -302,15 +299,17 @@ class Letters(Noun):
             if people:
                 found[word] = found.get(word, 0) + int(people)
 
-        for state, channel, is_scheduled, by_margin, plain, people, passed in self._session.execute(statement):
+        for state, channel, is_scheduled, kind, people, passed in self._session.execute(statement):
             sent = "delivered-to-outbox" if channel == "outbox" else "sent"
-            if state in ("planned", "claimed") and plain:
+            if state in ("planned", "claimed"):
                 count(sent, passed)
                 count(state, people - passed)
+            elif state == "in-doubt" and kind == "resolving":
+                count("claimed", people)
             elif state == "accepted":
                 count("scheduled" if is_scheduled else sent, people)
             elif state == "quarantined":
-                count("in-doubt" if by_margin else state, people)
+                count({"margin": "in-doubt", "post": "by-post"}.get(kind, state), people)
             else:
                 words = {"released": "sent", "rejected": "failed", "cancelled": "withdrawn"}
                 count(words.get(state, state), people)
@@ -320,7 +319,7 @@ class Letters(Noun):
         """Return wave, state, batches and people of a notice, what was replaced left out."""
         row = LetterBatchRow
         found = self._session.execute(
-            select(col(row.wave), col(row.state), func.count(), func.sum(col(row.count) - col(row.apart)))
+            select(col(row.wave), col(row.state), func.count(), func.sum(col(row.count)))
             .where(col(row.notice_id) == notice_id, col(row.replaced).is_(False))
             .group_by(col(row.wave), col(row.state))
             .order_by(col(row.wave), col(row.state))
@@ -331,20 +330,21 @@ class Letters(Noun):
         """Return to how many people letters have left since an instant, and when the first of them did."""
         row = LetterBatchRow
         found = self._session.execute(
-            select(func.sum(col(row.count) - col(row.apart)), func.min(col(row.claimed_at))).where(
+            select(func.sum(col(row.count)), func.min(col(row.claimed_at))).where(
                 col(row.claimed_at) > at, col(row.channel) != "outbox"
             )
         ).one()
         return int(found[0] or 0), found[1]
 
     def exceptions(self, notice_id: int) -> Sequence[LetterBatchRow]:
-        """Return batches whose people certainly were not told: refused, quarantined."""
+        """Return batches whose people the provider certainly refused."""
         row = LetterBatchRow
         return self._all(
             select(row)
             .where(
                 col(row.notice_id) == notice_id,
                 col(row.state).in_(("rejected", "quarantined")),
+                col(row.error_kind) == "refused",
                 col(row.replaced).is_(False),
             )
             .order_by(col(row.id))

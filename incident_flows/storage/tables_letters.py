@@ -50,8 +50,7 @@ class LetterRunRow(SQLModel, table=True):
 class LetterBatchRow(SQLModel, table=True):
     """Up to a thousand copies of one letter, packed and sealed; claimed before the act, recorded after it.
 
-    `apart` of its `count` people have left it for a row of their own. A row with `replaced` set stands for
-    nobody any more: others took over its people.
+    A row with `replaced` set stands for nobody any more: others took over its people.
     """
 
     __tablename__ = "letter_batch"
@@ -78,7 +77,6 @@ class LetterBatchRow(SQLModel, table=True):
     form: str  # what is sealed: a provider's request part, or plain
     state: str = "planned"
     replaced: bool = False
-    apart: int = 0
     progress: int = 0  # copies done, for channels that take them one by one
     attempts: int = 0
     unknowns: int = 0  # how often the provider left the outcome open

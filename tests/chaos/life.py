@@ -30,7 +30,8 @@ from incident_flows.services.close import close
 from incident_flows.services.decide import decide
 from incident_flows.services.desk import Desk, acting
 from incident_flows.services.draft import draft
-from incident_flows.services.notify import notify, resolve_doubt
+from incident_flows.services.letters import counts_of, letter_key, numbers_of
+from incident_flows.services.notify import notify
 from incident_flows.services.open import open_incident
 from incident_flows.services.recipients import import_recipients
 from incident_flows.services.update import change_facts
@@ -329,22 +330,20 @@ def _resolve(stage: Stage, book: Path, figures: Figures) -> None:
     relayed = _relayed(book)
     anna = acting(desk, "anna", now=stage.now)
     with desk.database.read() as tx:
-        rows = list(tx.deliveries.in_doubt())
-        refs = {row.id: tx.notices.by_id(row.notice_id) for row in rows}
-    for row in rows:
-        notice = refs[row.id]
+        doubtful = [(tx.notices.by_id(row.notice_id), row) for row in tx.letters.open(None, ("in-doubt",))]
+    for notice, row in doubtful:
         figures.in_doubt += 1
-        key = Message(
+        [number] = numbers_of(row.numbers)
+        copy = Message(
             to=Address("x@people.example"),
             sender=Address("privacy@aimigos.example"),
             subject="x",
             text="x",
-            key=row.key,
+            key=letter_key(notice, number, "smtp"),
         )
-        arrived = message_id_for(key) in relayed
+        state = "released" if message_id_for(copy) in relayed else "planned"
         with desk.database.write() as tx:
-            tx.deliveries.resolve(row.id, "sent" if arrived else "planned", by=anna.name, at=stage.now)
-        _ = resolve_doubt
+            tx.letters.set(row.id, "in-doubt", state=state, progress=int(state == "released"), resolved_by=anna.name)
         settle(desk, notice.incident_ref, notice.ref, actor=anna.name, now=stage.now)
     desk.database.dispose()
 
@@ -362,7 +361,7 @@ def _check(stage: Stage, book: Path, said: list[str], figures: Figures) -> None:
         notices = {row.ref: row for row in tx.notices.list(ref)}
         steps = list(tx.steps.list(incident.id))
         entries = [row for row in tx.journal.entries(ref) if row.act == "reminded"]
-        sent = sum(count for state, count in tx.deliveries.counts(incident.id).items() if state == "sent")
+        sent = counts_of(tx, incident.id).get("sent", 0)
         people = tx.people.count(incident.id)
         version = tx.incidents.facts(ref).version
     for line in said:

@@ -58,7 +58,7 @@ def _letters() -> None:
         sa.Column("id", KEY, primary_key=True), _of("notice"), _of("incident"), _number("wave"), _text("variant"),
         _flag("seed"), _number("count"), sa.Column("numbers", sa.LargeBinary(), nullable=False),
         _text("template_sha256"), sa.Column("sealed", sa.LargeBinary(), nullable=True), _text("form"),
-        _text("state"), _flag("replaced"), _number("apart"), _number("progress"), _number("attempts"),
+        _text("state"), _flag("replaced"), _number("progress"), _number("attempts"),
         _number("unknowns"), _text("nonce"), _text("channel", null=True), _text("batch_id", null=True),
         _at("send_at"), _text("x_message_id", null=True), _text("error_kind", null=True),
         _text("claimed_by", null=True), _at("claimed_at"), _at("retry_at"), _at("done_at"),
