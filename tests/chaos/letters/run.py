@@ -29,7 +29,7 @@ from incident_flows.core.lifecycle import ROLES, Actor
 from incident_flows.knowledge.library import Library
 from incident_flows.services.broadcast import begin, send_packed
 from incident_flows.services.desk import Desk, acting
-from incident_flows.services.draft import text_sha256
+from incident_flows.services.exact import exact_sha256
 from incident_flows.services.letters import list_of
 from incident_flows.services.packing import pack
 from incident_flows.storage.database import Database
@@ -134,9 +134,9 @@ def prepared(stage: Stage, *, count: int, text: str, html: str) -> None:
         tx.accounts.ensure("anna", list(ROLES), START)
         incident = tx.incidents.open("letters", "acme", True, START, "anna", desk.vault.new_incident_key(), {})
         stage.ref = incident.ref
-    take_in(desk, stage.ref, count, now=START)
+    take_in(desk, stage.ref, count)
     with desk.database.write() as tx:
-        sha256 = text_sha256("About your data", text, html)
+        sha256 = exact_sha256("About your data", text, html)
         notice = tx.notices.add(
             stage.ref, oid="eu-gdpr/tell-people@people", kind="people", phase="initial", language="en",
             state="approved", subject="About your data", text=text, html=html, sha256=sha256, missing=[],
