@@ -13,9 +13,9 @@ _LONGEST = 40_000  # words; above it lines are compared
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of text that is in both, only in the old one, or only in the new one."""
+    """A stretch of text that is in both, only in the old one, only in the new one, or in both and not shown."""
 
-    kind: Literal["same", "gone", "new"]
+    kind: Literal["same", "gone", "new", "left-out"]
     text: str
 
 
@@ -42,3 +42,24 @@ def differences(old: str, new: str) -> list[Piece]:
         if d > c:
             pieces.append(Piece("new", "".join(after[c:d])))
     return pieces
+
+
+def around_changes(pieces: list[Piece], *, around: int = 160) -> list[Piece]:
+    """Return the pieces with what is in both cut down to `around` characters on either side of a change.
+
+    >>> [one.kind for one in around_changes([Piece("same", "x" * 900), Piece("new", "y")], around=10)]
+    ['left-out', 'same', 'new']
+    """
+    found: list[Piece] = []
+    for number, one in enumerate(pieces):
+        before = around if number > 0 else 0
+        after = around if number < len(pieces) - 1 else 0
+        if one.kind != "same" or len(one.text) <= 2 * around + 40:
+            found.append(one)
+            continue
+        if before:
+            found.append(Piece("same", one.text[:before]))
+        found.append(Piece("left-out", ""))
+        if after:
+            found.append(Piece("same", one.text[-after:]))
+    return found

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from incident_flows.console.charts import bar
-from incident_flows.console.differences import differences
+from incident_flows.console.differences import Piece, around_changes, differences
 from incident_flows.console.fields import Form, field_for, sections
 from incident_flows.console.page import desk_of, now_of, page, view_of, words_of
 from incident_flows.console.signed import reads
@@ -113,14 +113,17 @@ def _notice(request: Request, here: Room, notice: str, sent: Any = None, **_: An
     return {
         "notice": row,
         "before": before,
-        "pieces": differences(f"{before.subject}\n\n{before.text}", f"{row.subject}\n\n{row.text}")
-        if before
-        else [],
+        "pieces": _changed(before, row) if before else [],
+        "form": ((row.form or {}).get("fields") or ()),
         "deliveries": deliveries,
         "parts": bar(deliveries),
         "duties": [one for one in here.obligations if one.oid in covers],
         "sent": sent,
     }
+
+
+def _changed(before: Any, row: Any) -> list[Piece]:
+    return around_changes(differences(f"{before.subject}\n\n{before.text}", f"{row.subject}\n\n{row.text}"))
 
 
 def _people(request: Request, here: Room, imported: Any = None, **_: Any) -> dict[str, Any]:

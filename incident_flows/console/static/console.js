@@ -32,6 +32,11 @@
   };
   if (live) setInterval(refresh, 20000);
 
+  for (const one of document.querySelectorAll("nav [aria-current]")) {
+    const bar = one.closest("nav");
+    bar.scrollLeft = one.offsetLeft - bar.offsetLeft - (bar.clientWidth - one.offsetWidth) / 2;
+  }
+
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (page.dataset.zone === "" && zone && !document.cookie.includes("breach_zone=")) {
     document.cookie = `breach_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
