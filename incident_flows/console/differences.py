@@ -33,15 +33,21 @@ def differences(old: str, new: str) -> list[Piece]:
     if len(before) + len(after) > _LONGEST:
         before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     pieces: list[Piece] = []
+    gone = new = ""
     for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if what == "equal":
-            pieces.append(Piece("same", "".join(after[c:d])))
-            continue
-        if b > a:
-            pieces.append(Piece("gone", "".join(before[a:b])))
-        if d > c:
-            pieces.append(Piece("new", "".join(after[c:d])))
-    return pieces
+        same = "".join(after[c:d]) if what == "equal" else ""
+        if same and same.isspace() and "\n" not in same and (gone or new):
+            gone, new = gone + same, new + same  # a blank alone does not part two changes
+        elif same:
+            pieces += [*_change(gone, new), Piece("same", same)]
+            gone = new = ""
+        else:
+            gone, new = gone + "".join(before[a:b]), new + "".join(after[c:d])
+    return [*pieces, *_change(gone, new)]
+
+
+def _change(gone: str, new: str) -> list[Piece]:
+    return [*([Piece("gone", gone)] if gone else []), *([Piece("new", new)] if new else [])]
 
 
 def around_changes(pieces: list[Piece], *, around: int = 160) -> list[Piece]:
