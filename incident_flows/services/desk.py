@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -194,8 +194,13 @@ def write_journal(
     ref: str | None,
     subject: str,
     payload: Mapping[str, Any],
+    staff: Collection[str] = (),
 ) -> None:
-    """Append one sealed entry, naming the lawbook in force at the desk."""
+    """Append one sealed entry, naming the lawbook in force at the desk.
+
+    Args:
+        staff: Addresses of authorities or of our own people, which the journal may hold.
+    """
     tx.journal.write(
         at=at,
         actor=actor,
@@ -204,4 +209,5 @@ def write_journal(
         subject=subject,
         payload=dict(payload),
         lawbook_sha256=desk.library.lawbook.sha256,
+        staff=staff,
     )

@@ -168,6 +168,7 @@ def _send(
                 "route_confirmed_by": actor.name if to else None,
                 "route_confirmed": to if notice.kind == "authority" else None,
             },
+            staff=(address,) if notice.kind == "authority" else (),
         )
         desk.reached("notify:planned")
     work_off(desk, notice.id, now=now)

@@ -117,6 +117,7 @@ def test_a_whole_breach_from_opening_to_closing(console: Console) -> None:
     # Sent by mail to a mailbox a person has checked
     page.get_by_label("A mailbox you have checked yourself").fill("inbox@aepd.example")
     boris.presses("Send now")
+    assert not page.get_by_role("alert").count(), page.get_by_role("alert").inner_text()
     stored = show(house.desk, REF)
     assert {one["id"]: one["state"] for one in stored["notices"]}["N-0002"] == "sent"
     page = boris.goes(f"/incidents/{REF}/duties/{AEPD}")
