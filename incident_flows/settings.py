@@ -81,6 +81,7 @@ class Settings:
     prefect_port: int = 4290
     prefect_api_url: str | None = None
     heartbeat_url: str | None = field(default=None, repr=False)
+    event_keys: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     prefect_host: str = "127.0.0.1"
     console_url: str | None = None
@@ -157,6 +158,7 @@ class Settings:
             prefect_api_url=env.get("PREFECT_API_URL") or None,
             heartbeat_url=env.get("BREACH_HEARTBEAT_URL") or None,
             **_console(env),
+            event_keys=tuple(env.get("BREACH_SENDGRID_WEBHOOK_KEYS", "").split()),
         )
 
 

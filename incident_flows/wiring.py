@@ -65,6 +65,7 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
         rota_file=RotaFile(settings.rota),
         pager_for=_pager_of,
         secret=os.environ.get,
+        event_keys=settings.event_keys,
         heartbeat=_heartbeat(settings),
         monotonic=time.monotonic,
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from incident_flows.cli import alerts, drilling, engine, escalating, filing, reading, writing
+from incident_flows.cli import alerts, drilling, engine, escalating, filing, following, reading, writing
 
 app = typer.Typer(
     name="breach",
@@ -48,6 +48,7 @@ filing.register(app)
 escalating.register(app)
 alerts.register(app)
 drilling.register(app)
+following.register(app)
 engine.register(app)
 
 

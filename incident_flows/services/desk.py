@@ -46,6 +46,7 @@ class Desk:
         rota_file: Who of the team is told when; None or no file: everybody the pager reaches.
         pager_for: Makes a pager for a person's own addresses.
         secret: Gives the address a rota calls `$NAME`; None if there is none.
+        event_keys: Public keys under which the provider's events are believed; two during a rotation.
         heartbeat: Tells somebody outside that a tick ran and found nothing missed; False if that failed.
         monotonic: Seconds that no one sets; with it jumps of the clock are seen. None under a frozen clock.
         acknowledge_at: Address of the page that takes links, the token to be added; None while there is none.
@@ -65,6 +66,7 @@ class Desk:
     rota_file: RotaFile | None = None
     pager_for: Callable[[tuple[str, ...]], Pager] | None = None
     secret: Callable[[str], str | None] = field(default=lambda name: None, repr=False)
+    event_keys: Sequence[str] = ()
     heartbeat: Callable[[], bool] | None = None
     monotonic: Callable[[], float] | None = None
     acknowledge_at: str | None = None

@@ -10,6 +10,7 @@ from incident_flows.core.instants import show_local, show_utc
 from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.desk import Desk
+from incident_flows.services.follow import followed_in
 from incident_flows.services.forecast import Forecast
 from incident_flows.services.letters import account, counts_of
 from incident_flows.services.phases import filings_json
@@ -47,6 +48,7 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
             "recipients": tx.people.count(incident.id),
             "deliveries": counts_of(tx, incident.id),
             "letters": account(desk, tx, incident.id),
+            "followed": followed_in(tx, ref).to_json(),
             "tasks": tasks(tx, desk, ref),
             "evidence": [_evidence(row) for row in tx.evidence.list(incident.id)],
             "steps": [_step(row) for row in tx.steps.list(incident.id)],

@@ -16,6 +16,7 @@ from incident_flows.services.assess import ladders_of
 from incident_flows.services.audit import audit, beat, check_clock, due_and_unfired
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.fire import ENGINE, Firings, fire_due
+from incident_flows.services.follow import count as count_events
 from incident_flows.storage.database import Tx
 
 BATCH = 200
@@ -68,6 +69,7 @@ def tick(desk: Desk, *, now: datetime) -> Tick:
     done.fired, done.late, done.reminders = firings.fired, firings.late, firings.reminders
     done.in_doubt += firings.in_doubt
     _go_on_sending(desk, done, seen.sending, now=now)
+    count_events(desk, now=now)
     done.missed = audit(desk, now=now)
     if not done.missed:
         beat(desk, now=now)

@@ -27,6 +27,7 @@ from incident_flows.storage.accounts import Accounts
 from incident_flows.storage.deliveries import Deliveries
 from incident_flows.storage.evidence import Evidence
 from incident_flows.storage.failures import failure_of, place_of
+from incident_flows.storage.fates import LetterFates
 from incident_flows.storage.filings import Filings
 from incident_flows.storage.incidents import Incidents
 from incident_flows.storage.journal import Journal
@@ -55,6 +56,7 @@ class Tx:
         self.notices = Notices(session, writing=writing)
         self.deliveries = Deliveries(session, writing=writing)
         self.evidence = Evidence(session, writing=writing)
+        self.fates = LetterFates(session, writing=writing)
         self.filings = Filings(session, writing=writing)
         self.people = People(session, writing=writing)
         self.letters = Letters(session, writing=writing)

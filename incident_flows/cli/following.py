@@ -1,0 +1,62 @@
+"""The verb that follows letters after they left: states by the provider's events, replies, calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from incident_flows.cli import common, render
+from incident_flows.cli.common import As, Json, edge
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command."""
+    app.command("follow")(edge(follow))
+
+
+def follow(
+    id_: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
+    events: Annotated[
+        Path | None, typer.Option("--events", metavar="FILE", help="Events of the provider, as it posted them.")
+    ] = None,
+    replies: Annotated[int, typer.Option("--replies", help="How many people wrote back since the last count.")] = 0,
+    calls: Annotated[int, typer.Option("--calls", help="How many people called since the last count.")] = 0,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Show what became of an incident's letters; count replies and calls; take in events from a file."""
+    from incident_flows.knowledge.files import read_bytes
+    from incident_flows.services.follow import answers, count, followed, receive
+
+    if id_ is None and events is None:
+        raise common.misused("name an incident, or --events FILE")
+    desk, now = common.desk(), common.now()
+    if events is not None:
+        common.actor(desk, as_).require("notify")
+        received = receive(desk, read_bytes(events), now=now)
+        counted = count(desk, now=now)
+        if id_ is None:
+            if json:
+                render.print_json({**counted.to_json(), "strange": received.strange})
+                return
+            render.say(
+                f"{received.events} events read, {counted.events} new, {counted.repeated} repeated, "
+                f"{counted.unknown} about no letter of ours, {received.strange} of no known kind; "
+                f"{counted.batches} batches changed, {counted.proved} in doubt settled."
+            )
+            return
+    assert id_ is not None
+    if replies or calls:
+        found = answers(desk, id_, replies=replies, calls=calls, actor=common.actor(desk, as_), now=now)
+    else:
+        found = followed(desk, id_)
+    if json:
+        render.print_json({"id": id_, **found.to_json()})
+        return
+    for notice, counts in found.by_notice.items():
+        render.say(f"{notice}: " + ", ".join(f"{number:,} {word}" for word, number in counts.items()))
+    if not found.by_notice:
+        render.say(f"{id_}: no event of the provider yet about any letter.")
+    render.say(f"{found.replies} replies, {found.calls} calls counted.")
