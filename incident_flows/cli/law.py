@@ -22,7 +22,7 @@ SHOWN_WARNINGS = 40
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     law = typer.Typer(help=HELP, no_args_is_help=True)
-    for verb in (list_, show, check, diff, reassess):
+    for verb in (list_, show, check, forms, diff, reassess):
         law.command(verb.__name__.rstrip("_"))(edge(verb))
     app.add_typer(law, name="law")
 
@@ -100,9 +100,14 @@ def check(json: Json = False) -> None:
     from incident_flows.knowledge.scenarios import check_scenarios
 
     library = _library()
-    if faults := [*check_scenarios(library.root), *check_mappings(library.root)]:
+    faults = [*check_scenarios(library.root), *check_mappings(library.root)]
+    try:
+        read = len(library.forms.all)
+    except KnowledgeError as error:
+        faults.extend(error.faults)
+    if faults:
         raise KnowledgeError(faults)
-    found = health(library.lawbook, on=common.now().date())
+    found = {**health(library.lawbook, on=common.now().date()), "forms": read}
     if json:
         render.print_json(found)
         return
@@ -114,7 +119,30 @@ def check(json: Json = False) -> None:
     render.say(
         f"lawbook {library.lawbook.version}: {found['regimes']} regimes, {found['duties']} duties in "
         f"{found['versions']} versions "
-        f"(confidence: {sure}), {found['authorities']} authorities; {len(warnings)} warnings, no fault"
+        f"(confidence: {sure}), {found['authorities']} authorities, {found['forms']} forms; "
+        f"{len(warnings)} warnings, no fault"
+    )
+
+
+def forms(json: Json = False) -> None:
+    """Authorities' forms: fields, languages, and how surely each field is known."""
+    found = _library().forms.listing()
+    if json:
+        render.print_json(found)
+        return
+    render.table(
+        ("authority", "form", "languages", "fields", "required", "known from"),
+        [
+            (
+                one["authority"] or "every other",
+                one["form"],
+                ", ".join(one["languages"]) or "the addressee's",
+                str(one["fields"]),
+                str(one["required"]),
+                ", ".join(f"{count} {how}" for how, count in one["confidence"].items()),
+            )
+            for one in found
+        ],
     )
 
 

@@ -125,8 +125,13 @@ def show(
                 "",
                 row["text"],
             )
+            if row["form"]:
+                from incident_flows.core.form_text import as_text
+                from incident_flows.core.forms import Filled
+
+                render.say(as_text(Filled.model_validate(row["form"])))
         return
-    whole = shown.show(desk, incident)
+    whole = shown.show(desk, incident, now=now)
     if json:
         render.print_json(whole)
         return
@@ -139,6 +144,11 @@ def show(
     met = [one for one in whole["obligations"] if one["met_at"]]
     for one in met:
         render.say(f"  ✓ {one['id']}: {one['met_by']} ({render.utc(one['met_at'])})")
+    for one in whole["completeness"]:
+        empty = f"; required and empty: {', '.join(one['missing'])}" if one["missing"] else ""
+        render.say(
+            f"  ▤ {one['addressee']}: {one['answered']} of {one['asked']} answers ({one['share']:.0%}){empty}"
+        )
     for one in whole["notices"]:
         if one["state"] == "withdrawn":
             continue  # replaced by a later text; --json shows it

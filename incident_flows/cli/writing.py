@@ -170,7 +170,8 @@ def _checked_change(desk: Any, incident: str, document: Any) -> dict[str, Any]:
 def _words(json: bool) -> None:
     from incident_flows.wiring import library_from
 
-    words = library_from(common.settings()).lawbook.words
+    book = library_from(common.settings()).lawbook
+    words = {**book.words, "dossier": {name: one.question for name, one in book.dossier.items()}}
     if json:
         render.print_json(words)
         return

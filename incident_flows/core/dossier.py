@@ -84,6 +84,8 @@ class DossierField(Shape):
         derived: Or the rule of `core/dossier_derived.py` that does. Neither: only a stored answer can.
         vocabulary: Whose words a code or a list holds (`breach facts --words`).
         codes: Or the words of this question alone, with their meaning.
+        give: The key of the facts that settles what is derived.
+        phrase: How the answer is called where a form's field holds several (playbooks/notices/words).
         applies_if: It is not applicable unless this holds.
         by: The phase by whose filing it should be answered.
         per_addressee: The answer differs from addressee to addressee.
@@ -96,6 +98,8 @@ class DossierField(Shape):
     type: Type
     fact: str | None = None
     derived: str | None = None
+    give: str | None = None
+    phrase: str | None = None
     vocabulary: str | None = None
     codes: dict[str, str] = {}
     applies_if: Asked | None = None
@@ -112,9 +116,14 @@ class DossierField(Shape):
         return self
 
     @property
+    def free(self) -> bool:
+        """Whether the answer is free text in the language of whoever wrote it."""
+        return self.type == "text" and self.key.startswith(("narrative.", "dossier.", "harm."))
+
+    @property
     def key(self) -> str:
         """The key of a facts file by which a person answers it."""
-        return self.fact or f"dossier.{self.id}"
+        return self.fact or self.give or f"dossier.{self.id}"
 
 
 class Entry(Shape):
@@ -227,16 +236,19 @@ def dossier_of(
     wanted = [field for field in fields if about is not None or not field.per_addressee]
     entries = {field.id: _entry(field, facts, RULES, standing, named) for field in wanted}
     found = Dossier(incident=incident, addressee=named.authority, entries=entries)
-    for field in wanted:
-        idle = field.applies_if is not None and field.applies_if.holds(found) is False
-        if idle and entries[field.id].state == "unknown":
-            entries[field.id] = Entry(
-                field=field.id,
-                state="not-applicable",
-                because=f"asked only if {field.applies_if}",
-                source="rule",
-            )
-    return found
+    idle = {
+        field.id: Entry(
+            field=field.id,
+            state="not-applicable",
+            because=f"asked only if {field.applies_if}",
+            source="rule",
+        )
+        for field in wanted
+        if field.applies_if is not None
+        and entries[field.id].state == "unknown"
+        and field.applies_if.holds(found) is False
+    }
+    return found.model_copy(update={"entries": entries | idle})
 
 
 def _entry(

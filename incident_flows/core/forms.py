@@ -25,6 +25,13 @@ SURENESS: dict[Sureness, str] = {
     "unconfirmed": "not seen in the form; asked because the law names this content",
 }
 JOIN = "\n"
+CODED = (
+    "code",
+    "list",
+    "yes-no",
+    "counts",
+    "range",
+)  # what this program puts into words, and can into English
 
 
 def _text(raw: object) -> object:
@@ -261,6 +268,7 @@ def fill(
     terms: Terms,
     english: Terms,
     phased: bool = False,
+    written_in: str = "en",
 ) -> Filled:
     """Return the form filled in.
 
@@ -270,12 +278,13 @@ def fill(
         terms: The words of the language it is filled in.
         english: English words, to stand beside.
         phased: Whether the law lets what is not known yet follow: then only `always` stops.
+        written_in: The language of the free text, which nobody translates here.
     """
     filled = []
     for section in form.sections:
         title = _said(section.title, section.phrase, terms)
         filled += [
-            _filled(field, title, dossier, phase, fields, terms, english, phased)
+            _filled(field, title, dossier, phase, fields, terms, english, phased, written_in)
             for field in section.fields
             if phase in field.phases
         ]
@@ -306,6 +315,7 @@ def _filled(
     terms: Terms,
     english: Terms,
     phased: bool,
+    written_in: str,
 ) -> FilledField:
     entries = [dossier.entries[name] for name in field.ask if name in dossier.entries]
     known = [entry for entry in entries if entry.state == "answered"]
@@ -327,7 +337,7 @@ def _filled(
     if field.asked_when is not None and field.asked_when.holds(dossier) is False:
         return FilledField(**shared, state="not-applicable", note=f"asked only if {field.asked_when}")
     if known:
-        return _with_value(field, known, fields, terms, english, shared)
+        return _with_value(field, known, fields, terms, english, written_in, shared)
     if entries and open_ is None and not required:
         return FilledField(**shared, state="not-applicable", note=entries[0].because)
     owed = {"owner": open_.owner, "follows_on": open_.follows_on} if open_ else {}
@@ -354,25 +364,35 @@ def _with_value(
     fields: Mapping[str, DossierField],
     terms: Terms,
     english: Terms,
+    written_in: str,
     shared: dict[str, Any],
 ) -> FilledField:
-    value = tuple(line for entry in known for line in _words(field, fields[entry.field], entry.value, terms))
-    beside = tuple(
-        line for entry in known for line in _words(field, fields[entry.field], entry.value, english)
-    )
+    asked = [(fields[entry.field], entry.value) for entry in known]
+    value = tuple(line for one, given in asked for line in _named(field, one, given, terms))
+    coded = [(one, given) for one, given in asked if one.type in CODED]
+    beside = tuple(line for one, given in coded for line in _named(field, one, given, english))
     length = len(JOIN.join(value))
     found = {**shared, "value": value, "english": _beside(beside, terms, english)}
+    if any(one.free for one, _ in asked) and written_in != terms.language:
+        found["note"] = f"as written, in {written_in}: to be translated"
     if field.limit is not None:
         found["length"] = length
         if length > field.limit.characters:
             whose = "the form's limit" if field.limit.confidence == "read" else "this house's own limit"
-            return FilledField(
-                **found,
-                state="too-long",
-                note=f"{length} characters, {length - field.limit.characters} over {whose} of "
-                f"{field.limit.characters}; nothing was cut",
+            found["note"] = (
+                f"{length} characters, {length - field.limit.characters} over {whose} of "
+                f"{field.limit.characters}; nothing was cut"
             )
+            return FilledField(**found, state="too-long")
     return FilledField(**found, state="answered")
+
+
+def _named(field: FormField, asked: DossierField, value: Any, terms: Terms) -> list[str]:
+    """Return an answer in words; with its name before it, where the field holds several."""
+    found = _words(field, asked, value, terms)
+    if len(field.ask) == 1 or asked.phrase is None:
+        return found
+    return [f"{terms.phrase(asked.phrase)}: {', '.join(found)}"]
 
 
 def _words(field: FormField, asked: DossierField, value: Any, terms: Terms) -> list[str]:

@@ -52,6 +52,8 @@ def _misfits(
 ) -> Iterator[str]:
     if question.fact is not None and not is_path(question.fact):
         yield f"fact: {question.fact} is no key of a facts file"
+    if question.give is not None and not is_path(question.give):
+        yield f"give: {question.give} is no key of a facts file"
     if question.derived is not None and question.derived not in RULES:
         yield f"derived: {question.derived!r} is no rule{_near(question.derived, RULES)}"
     if question.vocabulary is not None and question.vocabulary not in BUILT_IN | words.keys():

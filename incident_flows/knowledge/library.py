@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from incident_flows.knowledge.documents import Documents
     from incident_flows.knowledge.filing_texts import FilingTexts
     from incident_flows.knowledge.filing_words import FilingWords
+    from incident_flows.knowledge.forms import Forms
     from incident_flows.knowledge.notices import Notices
 
 
@@ -62,6 +63,13 @@ class Library:
     def versions(self) -> dict[str, str]:
         """Versions of the calendars and zone data, as they were when this library was first asked."""
         return self.calendars.versions()
+
+    @cached_property
+    def forms(self) -> Forms:
+        """Authorities' forms."""
+        from incident_flows.knowledge.forms import Forms
+
+        return Forms(self.root, self.lawbook, cache=self.cache)
 
     @cached_property
     def notices(self) -> Notices:

@@ -169,7 +169,7 @@ class Answers:
             "name": self.name(),
             "is_late": self.late,
             "due": self._due(),
-            "translation_due": self.words.language != self.english.language and self._has_free_text(),
+            "translation_due": self._written_in() != self.words.language and self._has_free_text(),
             "elsewhere": self._elsewhere,
             "others_told": self._others_told,
             "first_notice_at": self._first_notice_at(),
@@ -198,7 +198,11 @@ class Answers:
         return self._values.instant(datetime.fromisoformat(due_at)) if due_at else ""
 
     def _has_free_text(self) -> bool:
-        return any(value for value in self.facts.narrative.__dict__.values())
+        return any(value for name, value in self.facts.narrative.__dict__.items() if name != "language")
+
+    def _written_in(self) -> str:
+        """Return the language of the free text: as the facts say, else English."""
+        return (self.facts.narrative.language or self.english.language).partition("-")[0]
 
     def _elsewhere(self) -> list[str] | None:
         """Return the places outside the authority's country where people live; None if that is not known."""

@@ -55,6 +55,10 @@ class Notices:
         found = (path.name.removesuffix(".txt.j2") for path in (self._folder / kind).glob("*.txt.j2"))
         return sorted(name for name in found if not name.startswith("_"))
 
+    def notice_kind(self, duty: str) -> str:
+        """Return initial, supplementary or results, as the duty's notice is called."""
+        return self._wording.layouts.notice_kind(duty)
+
     def render(
         self, kind: str, language: str, *, facts: Facts, obligation: Mapping[str, Any],
         authority: Authority | None, incident_ref: str, on: date, phased: bool = False,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from incident_flows.core.dossier import Phase
 from incident_flows.core.facts import Facts
 from incident_flows.core.instants import parse_instant
 from incident_flows.core.law import Authority
@@ -16,12 +17,14 @@ from incident_flows.knowledge.notice_answers import Missing, Rendered
 from incident_flows.knowledge.notice_values import TEXT_LIMIT, Values, checked
 from incident_flows.services.bundle import Bundled, bundle
 from incident_flows.services.desk import Desk
+from incident_flows.services.filling import fill_for, standing_of, with_form
 from incident_flows.services.phases import earlier_of, last_filed
 from incident_flows.storage.database import Tx
 
 if TYPE_CHECKING:
     from incident_flows.services.draft import Wanted
 
+_FORM_PHASES: Mapping[str, Phase] = {"supplementary": "supplementary", "final": "final"}
 _NOTICE_KINDS = {"supplementary": "supplementary", "final": "supplementary"}
 
 
@@ -89,11 +92,22 @@ def compose(
         phased=asked.phased or phase == "supplementary",
         notice_kind=_NOTICE_KINDS.get(phase),
     )
-    text, missing = rendered.text, rendered.missing
+    filled = fill_for(
+        desk,
+        facts,
+        row,
+        incident=ref,
+        standing=standing_of(tx, ref),
+        now=now,
+        phase=_FORM_PHASES.get(phase),
+        phased=asked.phased or phase == "supplementary",
+    )
+    text, missing = rendered.text, with_form(rendered.missing, filled)
     bundled: tuple[Bundled, ...] = ()
     if asked.bundled:
         bundled = bundle(tx, desk, ref, row, facts, asked.bundled)
-        text, missing = _with_others(desk, language, ref, rendered, bundled, authority, now=now, asked=asked)
+        text, more = _with_others(desk, language, ref, rendered, bundled, authority, now=now, asked=asked)
+        missing = (*missing, *more)
     subject, changes = rendered.subject, {}
     last = last_filed(tx, ref, row.oid)
     if phase in ("supplementary", "final") and last is not None and last.facts_version is not None:
@@ -111,6 +125,7 @@ def compose(
         tuple(missing),
         facts,
         scope=scope,
+        form=filled.to_json() if filled else {},
         changes=changes,
         bundles=tuple({"incident": one.ref, "obligation": one.row.oid} for one in bundled),
     )
@@ -194,11 +209,11 @@ def _with_others(
     now: datetime,
     asked: Wanted,
 ) -> tuple[str, tuple[Missing, ...]]:
-    """Return one text for several breaches: what they share said first, then each whole."""
+    """Return one text for several breaches, each whole, and what the others of them lack."""
     texts = desk.library.filing_texts
     parts = [texts.bundled(language, [ref, *(one.ref for one in bundled)]), "", texts.one_breach(language, ref), ""]
     parts.append(rendered.text)
-    missing = list(rendered.missing)
+    missing: list[Missing] = []
     for one in bundled:
         other = desk.library.notices.render(
             one.row.addressee_kind,

@@ -23,6 +23,7 @@ from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import InputError, TamperedError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.document import notice_pdf, record_document
+from incident_flows.services.filling import dossier_json
 from incident_flows.services.show import notice_json, show
 from incident_flows.storage.chain import FIELDS, stamp, verify_incident_chain
 
@@ -104,6 +105,7 @@ def _members(desk: Desk, ref: str) -> dict[str, bytes]:
             for row in tx.people.imports(incident.id)
         ]
         journal = [entry_json(row) for row in tx.journal.entries(ref)]
+        questions = dossier_json(tx, desk, ref)
         documents = {
             f"documents/{row.ref}.pdf": notice_pdf(desk, incident, row)
             for row in tx.notices.list(ref)
@@ -116,6 +118,7 @@ def _members(desk: Desk, ref: str) -> dict[str, bytes]:
         **documents,
         "incident.json": _json(whole),
         "facts.json": _json(facts),
+        "dossier.json": _json(questions),
         "assessments.json": _json(assessments),
         "notices.json": _json(notices),
         "imports.json": _json(imports),

@@ -24,6 +24,7 @@ from incident_flows.errors import (
 )
 from incident_flows.services.desk import FRESH_DAYS, LEASE, Desk, write_journal
 from incident_flows.services.exact import exact_of, require_approved
+from incident_flows.services.filling import to_copy
 from incident_flows.services.letters import counts_of
 from incident_flows.services.people import person
 from incident_flows.services.told import told
@@ -131,7 +132,7 @@ def _send(
         return Sent(
             notice.ref,
             notice.state,
-            form=notice.text,
+            form=to_copy(notice),
             next=f"file it ({notice.route.get('text', 'no route known')}"
             f"{'; ' + notice.route['url'] if notice.route.get('url') else ''}), then "
             f"`breach notify {ref} {notice.ref} --filed-as REFERENCE`",

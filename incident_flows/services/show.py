@@ -10,6 +10,7 @@ from incident_flows.core.instants import show_local, show_utc
 from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.desk import Desk
+from incident_flows.services.filling import completeness
 from incident_flows.services.follow import followed_in
 from incident_flows.services.forecast import Forecast
 from incident_flows.services.letters import account, counts_of
@@ -22,8 +23,8 @@ from incident_flows.storage.tables import IncidentState
 JOURNAL_SHOWN = 20
 
 
-def show(desk: Desk, ref: str) -> dict[str, Any]:
-    """Return one incident whole."""
+def show(desk: Desk, ref: str, *, now: datetime | None = None) -> dict[str, Any]:
+    """Return one incident whole; what is late counts at `now`, or when the facts were recorded."""
     with desk.database.read() as tx:
         incident = tx.incidents.get(ref)
         stored = tx.incidents.facts(ref)
@@ -42,6 +43,7 @@ def show(desk: Desk, ref: str) -> dict[str, Any]:
             "assessment": assessment.result,
             "obligations": [_obligation(row) for row in tx.obligations.list(ref)],
             "decisions": [_decision(row) for row in tx.incidents.decisions(ref)],
+            "completeness": completeness(tx, desk, ref, now=now or stored.recorded_at),
             "notices": [notice_json(row) for row in tx.notices.list(ref)],
             "filings": filings_json(tx, ref),
             "story": story_json(tx, ref),
@@ -211,7 +213,7 @@ def notice_json(row: Any, *, text: bool = False) -> dict[str, Any]:
         "attachments": row.attachments,
         "approvals": row.approvals,
     }
-    return {**found, "text": row.text, "html": row.html} if text else found
+    return {**found, "text": row.text, "html": row.html, "form": row.form} if text else found
 
 
 def _obligation(row: Any) -> dict[str, Any]:

@@ -72,8 +72,12 @@ def _met(
         moments["authority_told_at"] = {addressee: now.isoformat()}
     if notice.kind == "people" and "people_told_at" not in known:
         moments["people_told_at"] = now.isoformat()
+    change: dict[str, Any] = {"moments": moments}
+    if notice.kind == "authority" and addressee and notice.filed_as:
+        references = tx.incidents.facts(ref).facts.get("references", {})
+        change["references"] = {addressee: references.get(addressee, notice.filed_as)}  # the first is the case's
     updated = store_change(
-        tx, desk, ref, {"moments": moments}, actor=actor, now=now, source=f"ledger: {notice.ref}"
+        tx, desk, ref, change, actor=actor, now=now, source=f"ledger: {notice.ref}"
     )
     if updated.assessment is None:
         plan_steps(tx, desk, ref, now=now)

@@ -93,7 +93,7 @@ def test_the_same_notice_gives_the_same_bytes_and_shows_its_state(house: Any) ->
     assert "BORRADOR" not in read
     assert data["sha256"] in read
     assert "Perpetual Cielo Azul SL" in read
-    assert "1 / 2" in read
+    assert "1 / 3" in read
     assert approved == notice_document(house.desk, ref, one.notice.ref)[1]
     assert pypdf.PdfReader(io.BytesIO(approved)).xmp_metadata is not None
 

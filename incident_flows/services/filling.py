@@ -1,0 +1,143 @@
+"""Fills authorities' forms from the dossier of an incident, and says how complete they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from incident_flows.core.dossier import About, Phase, Standing, dossier_of
+from incident_flows.core.facts import Facts
+from incident_flows.core.form_text import as_text
+from incident_flows.core.forms import Filled, fill
+from incident_flows.core.lifecycle import effective_status
+from incident_flows.knowledge.forms import ENGLISH
+from incident_flows.knowledge.notice_answers import Missing, is_late
+from incident_flows.services.desk import Desk
+from incident_flows.storage.database import Tx
+
+CONTENT = "obligation.content"  # one key for each content a law names and a text has no place for
+PORTALS = ("portal", "form", "login")
+PHASE_OF: Mapping[str, Phase] = {"supplementary": "supplementary", "results": "final"}
+
+
+def standing_of(tx: Tx, ref: str) -> Standing:
+    """Return what was derived and decided about the risk and about telling the people."""
+    risk = tx.incidents.assessment(ref).result["risk"]["level"]
+    told = [
+        effective_status(row.status, row.decided)
+        for row in tx.obligations.list(ref)
+        if row.addressee_kind == "people" and row.standing == "live" and row.kind == "law"
+    ]
+    owed = True if "owed" in told else None if "undetermined" in told or not told else False
+    return Standing(risk=None if risk == "undetermined" else risk, people_owed=owed)
+
+
+def phase_of(desk: Desk, duty: str) -> Phase:
+    """Return which of several filings the notice under a duty is, where nothing else says so."""
+    return PHASE_OF.get(desk.library.notices.notice_kind(duty), "initial")
+
+
+def fill_for(
+    desk: Desk,
+    facts: Facts,
+    row: Any,
+    *,
+    incident: str,
+    standing: Standing,
+    now: datetime,
+    phase: Phase | None = None,
+    phased: bool = False,
+) -> Filled | None:
+    """Return the form an obligation's authority takes, filled in.
+
+    Args:
+        row: The obligation.
+        phase: Which of several filings; None: what the duty says.
+        phased: Whether what the law lets follow may be left open.
+
+    Returns:
+        None where the addressee is no authority, or is not known yet.
+    """
+    authority = desk.library.lawbook.authorities.get(row.addressee_id or "")
+    if row.addressee_kind != "authority" or authority is None:
+        return None
+    forms = desk.library.forms
+    form = forms.form_for(authority.id, row.duty)
+    now_phase = phase or phase_of(desk, row.duty)
+    about = About(
+        authority=authority.id,
+        place=authority.region or authority.place,
+        cite=row.cite,
+        late=is_late(row.detail or {}, now),
+        phase=now_phase,
+    )
+    questions = desk.library.lawbook.dossier
+    dossier = dossier_of(facts, questions.values(), incident=incident, standing=standing, about=about)
+    return fill(
+        form,
+        dossier,
+        now_phase,
+        fields=questions,
+        terms=forms.terms(forms.language(form, authority), authority.zone),
+        english=forms.terms(ENGLISH, authority.zone),
+        phased=phased,
+        written_in=(facts.narrative.language or ENGLISH).partition("-")[0],
+    )
+
+
+def with_form(missing: Iterable[Missing], filled: Filled | None) -> tuple[Missing, ...]:
+    """Return the missing fields of a notice's text with those of its form, each key once."""
+    found = {(one.field, one.label if one.field == CONTENT else ""): one for one in missing}
+    for field in filled.fields if filled else ():
+        follows = field.may_follow and field.state == "unknown" and not field.value
+        if not field.stops and not follows:
+            continue
+        label = field.label_english if field.state != "too-long" else f"{field.label_english} (too long)"
+        known = found.get((field.key, ""), Missing(field.key, label, False))
+        found[field.key, ""] = replace(known, required=known.required or field.stops)
+    return tuple(found.values())
+
+
+def to_copy(notice: Any) -> str:
+    """Return what a person copies: the form in the portal's order, or the letter, with the form as its annex."""
+    text = str(notice.text)
+    if not notice.form:
+        return text
+    filled = Filled.model_validate(notice.form)
+    if (notice.route or {}).get("kind") in PORTALS:
+        return as_text(filled)
+    return text if filled.generic else f"{text}\n{as_text(filled)}"
+
+
+def completeness(tx: Tx, desk: Desk, ref: str, *, now: datetime) -> list[dict[str, Any]]:
+    """Return, for each authority still to be told or told, how much of what it asks is answered."""
+    facts = Facts.model_validate(tx.incidents.facts(ref).facts)
+    standing = standing_of(tx, ref)
+    rows = []
+    for row in tx.obligations.list(ref):
+        if row.standing != "live" or effective_status(row.status, row.decided) == "not-owed":
+            continue
+        if row.reach == "unknown" and row.decided is None:
+            continue
+        filled = fill_for(desk, facts, row, incident=ref, standing=standing, now=now)
+        if filled is not None:
+            rows.append(
+                {
+                    "obligation": row.oid,
+                    "addressee": row.addressee_name,
+                    "form": filled.form,
+                    "phase": filled.phase,
+                    **filled.completeness().to_json(),
+                }
+            )
+    return rows
+
+
+def dossier_json(tx: Tx, desk: Desk, ref: str) -> dict[str, Any]:
+    """Return the incident's dossier: every question answered, unknown, or not applicable."""
+    facts = Facts.model_validate(tx.incidents.facts(ref).facts)
+    questions = desk.library.lawbook.dossier
+    found = dossier_of(facts, questions.values(), incident=ref, standing=standing_of(tx, ref))
+    return {**found.to_json(), "counts": found.counts()}
