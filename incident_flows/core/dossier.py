@@ -24,6 +24,7 @@ Type = Literal[
 ]  # fmt: skip
 Phase = Literal["initial", "supplementary", "final", "withdrawal"]
 PHASES: tuple[Phase, ...] = ("initial", "supplementary", "final", "withdrawal")
+GROWING = frozenset(("filing", "measures", "told", "others"))  # groups whose answers change as work goes on
 State = Literal["answered", "unknown", "not-applicable"]
 
 
@@ -114,6 +115,11 @@ class DossierField(Shape):
         if self.vocabulary and self.codes:
             raise ValueError("vocabulary and codes both give its words; keep one")
         return self
+
+    @property
+    def grows(self) -> bool:
+        """Whether a later filing may rightly answer otherwise, because work went on."""
+        return self.group in GROWING
 
     @property
     def free(self) -> bool:

@@ -177,6 +177,7 @@ class FilledField(Shape):
         english: The same in English, where the form is in another language and the words are ours.
         length: In characters, where there is a limit.
         key: The key of a facts file that answers it.
+        grows: Whether a later filing may rightly answer otherwise, because work went on.
         owner: Who is to find out, and by which day.
     """
 
@@ -195,6 +196,7 @@ class FilledField(Shape):
     length: int | None = None
     confidence: Sureness
     key: str
+    grows: bool = False
     owner: str | None = None
     follows_on: date | None = None
 
@@ -330,6 +332,7 @@ def _filled(
         "confidence": field.confidence,
         "required": required,
         "may_follow": may_follow,
+        "grows": all(fields[entry.field].grows for entry in entries),
         "key": fields[(open_ or entries[0]).field].key if entries else f"dossier.{field.ask[0]}",
         "limit": field.limit.characters if field.limit else None,
         "limit_confirmed": bool(field.limit and field.limit.confidence == "read"),

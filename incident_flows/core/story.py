@@ -74,6 +74,9 @@ def said(notice: str, scope: str, facts: Mapping[str, Any], form: Mapping[str, A
                 continue
             values[f"{group}.{name}"] = value.get("value") if isinstance(value, Mapping) else value
     for one in (form or {}).get("fields") or ():
+        if one.get("grows"):
+            values.pop(str(one.get("key")), None)
+            continue
         if one.get("state") == "answered" and _compared(str(one.get("key", ""))):
             values[f"form.{(form or {})['form']}.{one['id']}"] = list(one.get("value") or ())
     known = {key: value for key, value in values.items() if value not in (None, [], (), {})}
