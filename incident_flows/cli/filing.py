@@ -1,22 +1,230 @@
-"""Verbs about filings: their documents, what differs between them, what an authority asks."""
+"""Verbs about notices before they leave: drafting, approval, differences, an authority's questions, documents."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from incident_flows.cli import common, render
-from incident_flows.cli.common import As, Json, edge
+from incident_flows.cli.common import As, Because, Json, edge
+from incident_flows.errors import InputError
 
+NOTICE = Annotated[str, typer.Argument(metavar="NOTICE", help="Such as N-0001.")]
 ID = Annotated[str, typer.Argument(metavar="ID", help="Such as INC-2026-0001.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    for verb in (document,):
+    for verb in (draft, approve, reject, explain, asked, document):
         app.command(verb.__name__.rstrip("_"))(edge(verb))
+
+
+def draft(
+    incident: ID,
+    obligation: Annotated[str | None, typer.Argument(metavar="[OBLIGATION]")] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Instead of the addressee's own.")
+    ] = None,
+    phased: Annotated[
+        bool,
+        typer.Option("--phased", help="Say `not yet known, will follow` where the law lets facts follow."),
+    ] = False,
+    phase: Annotated[
+        str | None,
+        typer.Option("--phase", metavar="PHASE", help="supplementary, final or withdrawal, after a first filing."),
+    ] = None,
+    because: Annotated[
+        str, typer.Option("--because", metavar="TEXT", help="Why a notice is withdrawn; the addressee reads it.")
+    ] = "",
+    answer: Annotated[
+        str | None, typer.Option("--answer", metavar="TEXT", help="The answer to an authority's question.")
+    ] = None,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="ID", help="A similar breach to tell of in the same filing."),
+    ] = None,
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option("--attach", metavar="FILE", help="A file that goes with it; approved with the text."),
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Print the texts too.")] = False,
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Render the notice, and list every field that is still empty."""
+    from incident_flows.services.draft import Wanted
+    from incident_flows.services.draft import draft as drafted
+    from incident_flows.services.show import notice_json
+
+    desk = common.desk()
+    done, skipped = drafted(
+        desk,
+        incident,
+        obligation,
+        actor=common.actor(desk, as_),
+        now=common.now(),
+        more=Wanted(
+            language=language,
+            phased=phased,
+            phase=phase,
+            because=because,
+            answer=answer,
+            bundled=tuple(with_ or ()),
+            attached=tuple(_content(path) for path in attach or ()),
+        ),
+    )
+    if json:
+        render.print_json(
+            {
+                "notices": [
+                    {**notice_json(one.notice, text=True), "new": one.fresh, "fallback": one.fallback}
+                    for one in done
+                ],
+                "skipped": [{"obligation": one.oid, "because": one.because} for one in skipped],
+            }
+        )
+        return
+    for one in done:
+        row = one.notice
+        render.say(
+            f"{row.ref} {row.state} · {row.oid} · {row.language} · SHA-256 {row.sha256[:12]}"
+            + ("" if one.fresh else " (as before)")
+        )
+        if one.fallback:
+            render.say(f"  ! {one.fallback}")
+        if row.changes:
+            kinds = ("changed", "added", "open")
+            counts = ", ".join(f"{len(row.changes[kind])} {kind}" for kind in kinds)
+            render.say(f"  {row.phase} to {row.changes['since']}: {counts}")
+        for item in row.missing:
+            render.say(f"  {'empty' if item['required'] else 'to follow'}: {item['label']} ({item['field']})")
+        if text or obligation is not None:
+            render.say("", row.subject, "", row.text)
+    for gap in skipped:
+        if obligation is not None or "not owed" not in gap.because:
+            render.say(f"  – {gap.oid}: {gap.because}")
+
+
+def approve(
+    incident: ID,
+    notice: NOTICE,
+    sha256: Annotated[
+        str | None,
+        typer.Option("--sha256", metavar="HASH", help="The hash, or its beginning, that you read."),
+    ] = None,
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Approve one exact text, by a person who did not draft it."""
+    from incident_flows.services.approve import approve as approved
+    from incident_flows.services.approve import waits_for
+    from incident_flows.services.show import notice_json
+
+    desk = common.desk()
+    row = approved(desk, incident, notice, actor=common.actor(desk, as_), now=common.now(), sha256=sha256)
+    waiting = waits_for(desk, row)
+    line = f"{row.ref} approved by {row.approved_by or row.approvals[-1]['by']}: SHA-256 {row.sha256}"
+    for part, why in waiting.items() if row.state != "approved" else ():
+        line += f"\n  it still waits for {part}: {why}"
+    _print_notice(notice_json(row), json, line)
+
+
+def reject(incident: ID, notice: NOTICE, because: Because = "", json: Json = False, as_: As = None) -> None:
+    """Send a notice back to its drafter, with the reason."""
+    from incident_flows.services.approve import reject as rejected
+    from incident_flows.services.show import notice_json
+
+    desk = common.desk()
+    row = rejected(desk, incident, notice, because=because, actor=common.actor(desk, as_), now=common.now())
+    _print_notice(notice_json(row), json, f"{row.ref} rejected by {row.rejected_by}: {row.rejected_because}")
+
+
+def _print_notice(row: dict[str, Any], json: bool, line: str) -> None:
+    if json:
+        render.print_json(row)
+    else:
+        render.say(line)
+
+
+def _content(path: Path) -> tuple[str, bytes]:
+    try:
+        return path.name, path.read_bytes()
+    except OSError as error:
+        raise InputError(f"--attach {path}: cannot be read: {error.strerror}; name a file") from None
+
+
+def explain(
+    incident: ID,
+    keys: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY...]", help="Such as people.total; without any, all.")
+    ] = None,
+    because: Because = "",
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Say why filings of an incident say different things; without --because, list what differs."""
+    from incident_flows.services.story import explain as explained
+    from incident_flows.services.story import story_json
+
+    desk = common.desk()
+    if because:
+        explained(desk, incident, keys or [], because=because, actor=common.actor(desk, as_), now=common.now())
+    with desk.database.read() as tx:
+        tx.incidents.get(incident)
+        story = story_json(tx, incident)
+    if json:
+        render.print_json(story)
+        return
+    for one in story["open"]:
+        render.say(
+            f"  ≠ {one['key']}: {one['before']} in {one['told_in']}, {one['now']} in {one['differs_in']}: "
+            "nobody says why"
+        )
+    for one in story["explained"]:
+        render.say(f"  ✓ {one['key']}: {one['before']} in {one['notice']}, then {one['now']}: {one['because']}")
+    if not (story["open"] or story["explained"]):
+        render.say(f"{incident}: all filings say the same")
+
+
+def asked(
+    incident: ID,
+    obligation: Annotated[str, typer.Argument(metavar="OBLIGATION", help="What the question is about.")],
+    question: Annotated[str, typer.Option("--question", metavar="TEXT", help="In the authority's own words.")],
+    received: Annotated[str, typer.Option("--received", metavar="INSTANT", help="When it arrived.")],
+    due: Annotated[str, typer.Option("--due", metavar="INSTANT", help="By when it is to be answered.")],
+    json: Json = False,
+    as_: As = None,
+) -> None:
+    """Record an authority's own question: a clock of its own, answered by a notice."""
+    from incident_flows.core.instants import parse_instant
+    from incident_flows.services.question import asked as recorded
+
+    instants = {}
+    for name, text in (("--received", received), ("--due", due)):
+        try:
+            instants[name] = parse_instant(text)
+        except ValueError as error:
+            raise InputError(f"{name}: {error}") from None
+    desk = common.desk()
+    row = recorded(
+        desk,
+        incident,
+        obligation,
+        question=question,
+        received=instants["--received"],
+        due=instants["--due"],
+        actor=common.actor(desk, as_),
+        now=common.now(),
+    )
+    if json:
+        render.print_json({"id": incident, "obligation": row.oid, "due_at": row.due_at.isoformat()})
+    else:
+        render.say(
+            f"{row.oid}: due {render.utc(row.due_at.isoformat())}",
+            f"  → breach draft {incident} {row.oid} --answer TEXT",
+        )
 
 
 def document(
@@ -43,3 +251,21 @@ def document(
         path = written(folder, f"{incident}-{notice or 'record'}.pdf", content)
         if not json:
             render.say(str(path))
+
+
+def standing(whole: dict[str, Any]) -> None:
+    """Print what was filed to whom and what is still owed, why the route is what it is, and what differs."""
+    for chain in whole["filings"]:
+        if not chain["filed"]:
+            continue
+        done = ", ".join(f"{one['notice']} {one['phase']}" for one in chain["filed"])
+        render.say(f"  {chain['addressee']}: filed {done}")
+        for one in chain["owed"]:
+            end = f"by {render.utc(one['by'])}" if one["by"] else one["standard"]
+            render.say(f"    still owed: {one['obligation']}, {end}")
+        if chain["still_open"] and chain["owed"]:
+            render.say(f"    still open: {', '.join(chain['still_open'])}")
+    for one in whole["routes"]:
+        render.say(f"  {one['addressee']}: {one['because'][0]}")
+    for one in whole["story"]["open"]:
+        render.say(f"  ≠ {one['key']}: {one['before']} in {one['told_in']}, {one['now']} in {one['differs_in']}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from incident_flows.cli import common, law, render
+from incident_flows.cli import common, filing, law, render
 from incident_flows.cli.common import Json, edge
 from incident_flows.errors import InputError
 
@@ -156,6 +156,7 @@ def show(
         render.say(
             f"  {one['id']} {one['state']} · {one['obligation']} · {one['language']} · {one['sha256'][:12]}{empty}"
         )
+    filing.standing(whole)
     if whole["deliveries"]:
         render.say(
             "Deliveries: " + ", ".join(f"{count} {state}" for state, count in whole["deliveries"].items())

@@ -18,7 +18,7 @@ NOTICE = Annotated[str, typer.Argument(metavar="NOTICE", help="Such as N-0001.")
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    for verb in (open_, facts, decide, draft, approve, reject, notify, recipients, close, dossier):
+    for verb in (open_, facts, decide, notify, recipients, close, dossier):
         app.command(verb.__name__.rstrip("_"))(edge(verb))
     accounts = typer.Typer(help="Who may act, in which role.", no_args_is_help=True)
     accounts.command("add")(edge(account_add))
@@ -243,98 +243,6 @@ def decide(
             f"{incident}: {subject}: {answer} is recorded, not in force: {result.waits_because}",
             f"The second person: breach decide {incident} {subject} {answer} --because TEXT --as NAME",
         )
-
-
-def draft(
-    incident: ID,
-    obligation: Annotated[str | None, typer.Argument(metavar="[OBLIGATION]")] = None,
-    language: Annotated[
-        str | None, typer.Option("--language", help="Instead of the addressee's own.")
-    ] = None,
-    phased: Annotated[
-        bool,
-        typer.Option("--phased", help="Say `not yet known, will follow` where the law lets facts follow."),
-    ] = False,
-    text: Annotated[bool, typer.Option("--text", help="Print the texts too.")] = False,
-    json: Json = False,
-    as_: As = None,
-) -> None:
-    """Render the notice, and list every field that is still empty."""
-    from incident_flows.services.draft import draft as drafted
-    from incident_flows.services.show import notice_json
-
-    desk = common.desk()
-    done, skipped = drafted(
-        desk,
-        incident,
-        obligation,
-        actor=common.actor(desk, as_),
-        now=common.now(),
-        language=language,
-        phased=phased,
-    )
-    if json:
-        render.print_json(
-            {
-                "notices": [
-                    {**notice_json(one.notice, text=True), "new": one.fresh, "fallback": one.fallback}
-                    for one in done
-                ],
-                "skipped": [{"obligation": one.oid, "because": one.because} for one in skipped],
-            }
-        )
-        return
-    for one in done:
-        row = one.notice
-        render.say(
-            f"{row.ref} {row.state} · {row.oid} · {row.language} · SHA-256 {row.sha256[:12]}"
-            + ("" if one.fresh else " (as before)")
-        )
-        if one.fallback:
-            render.say(f"  ! {one.fallback}")
-        for item in row.missing:
-            render.say(f"  {'empty' if item['required'] else 'to follow'}: {item['label']} ({item['field']})")
-        if text or obligation is not None:
-            render.say("", row.subject, "", row.text)
-    for gap in skipped:
-        if obligation is not None or "not owed" not in gap.because:
-            render.say(f"  – {gap.oid}: {gap.because}")
-
-
-def approve(
-    incident: ID,
-    notice: NOTICE,
-    sha256: Annotated[
-        str | None,
-        typer.Option("--sha256", metavar="HASH", help="The hash, or its beginning, that you read."),
-    ] = None,
-    json: Json = False,
-    as_: As = None,
-) -> None:
-    """Approve one exact text, by a person who did not draft it."""
-    from incident_flows.services.approve import approve as approved
-    from incident_flows.services.show import notice_json
-
-    desk = common.desk()
-    row = approved(desk, incident, notice, actor=common.actor(desk, as_), now=common.now(), sha256=sha256)
-    _print_notice(notice_json(row), json, f"{row.ref} approved by {row.approved_by}: SHA-256 {row.sha256}")
-
-
-def reject(incident: ID, notice: NOTICE, because: Because = "", json: Json = False, as_: As = None) -> None:
-    """Send a notice back to its drafter, with the reason."""
-    from incident_flows.services.approve import reject as rejected
-    from incident_flows.services.show import notice_json
-
-    desk = common.desk()
-    row = rejected(desk, incident, notice, because=because, actor=common.actor(desk, as_), now=common.now())
-    _print_notice(notice_json(row), json, f"{row.ref} rejected by {row.rejected_by}: {row.rejected_because}")
-
-
-def _print_notice(row: dict[str, Any], json: bool, line: str) -> None:
-    if json:
-        render.print_json(row)
-    else:
-        render.say(line)
 
 
 def notify(

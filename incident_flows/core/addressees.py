@@ -90,6 +90,7 @@ def _others(to: To, regime: Regime, lawbook: Lawbook, situation: Situation) -> l
                     because=(f"it works for {partner.name}",),
                 )
                 for partner in partners
+                if to.id in (None, partner.id)
             ]
     name = to.name or PEOPLE_NAMES.get(to.kind, to.id or to.kind)
     return [Addressee(to.kind, to.id, name, zone, to.id or to.kind, calendar=regime.place)]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from incident_flows.core.clocks import OpenDaysOf
 from incident_flows.core.coverage import Gap, not_covered
@@ -179,7 +179,10 @@ def promise_regimes(facts: Facts) -> list[Regime]:
 def _promise_regime(promise: Promise, facts: Facts) -> Regime:
     organisation = facts.organisation
     name = organisation.trading_name or organisation.legal_name or organisation.id
-    kind = "people" if promise.to == "people" else "controller" if promise.to == "controller" else "other"
+    partner = promise.to in {one.id for one in organisation.controllers or ()}  # one controller's own contract
+    kind: Literal["people", "controller", "other"] = (
+        "people" if promise.to == "people" else "controller" if partner or promise.to == "controller" else "other"
+    )
     period = Period.parse(promise.within) if promise.within else None
     version = Version(
         source_id=f"{organisation.id}/{promise.id}",
@@ -198,7 +201,7 @@ def _promise_regime(promise: Promise, facts: Facts) -> Regime:
         by=("controller", "joint-controller", "processor"),
         to=To(
             kind=kind,
-            id=None if kind in ("people", "controller") else promise.to,
+            id=promise.to if partner or kind == "other" else None,
             name=None if kind == "people" else promise.to,
         ),
         history=(version,),

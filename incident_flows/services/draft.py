@@ -160,21 +160,21 @@ def _nothing_new(tx: Tx, desk: Desk, ref: str, row: Any, facts: Facts, skipped: 
 def _letters(
     rows: list[Any], skipped: list[Skipped], *, asked: bool, again: bool = False
 ) -> list[list[Any]]:
-    """Return the obligations each notice answers: one apiece, but all duties to tell the people share one letter.
+    """Return the obligations each notice answers: one apiece, but those to tell the people share one letter.
 
-    Nobody should get two letters about one breach because two laws ask for one.
+    Nobody should get two letters about one breach because two laws ask for one. So does a controller get one
+    package, though both the law and its contract ask for it.
     """
-    found: list[list[Any]] = []
-    people: list[Any] = []
+    found: dict[str, list[Any]] = {}
     for row in rows:
         why_not = None if again else _cannot(row, asked=asked)
         if why_not:
             skipped.append(Skipped(row.oid, why_not))
-        elif row.addressee_kind == "people":
-            people.append(row)
-        else:
-            found.append([row])
-    return [*found, people] if people else found
+            continue
+        shared = row.addressee_kind == "people" or (row.addressee_kind == "controller" and row.addressee_id)
+        found.setdefault(f"{row.addressee_kind} {row.addressee_id}" if shared else row.oid, []).append(row)
+    letters = [sorted(one, key=lambda row: row.kind != "law") for one in found.values()]
+    return sorted(letters, key=lambda one: one[0].addressee_kind == "people")
 
 
 def _wanted(tx: Tx, ref: str, oid: str | None) -> list[Any]:
@@ -184,6 +184,9 @@ def _wanted(tx: Tx, ref: str, oid: str | None) -> list[Any]:
     found = [row for row in rows if row.oid == oid or row.duty == oid]
     if found and found[0].addressee_kind == "people":
         return [row for row in rows if row.addressee_kind == "people"]
+    if found and found[0].addressee_kind == "controller":
+        told = {row.addressee_id for row in found}
+        return [row for row in rows if row.addressee_kind == "controller" and row.addressee_id in told]
     if not found:
         known = ", ".join(row.oid for row in rows if row.status != "not-owed")[:400]
         raise NotFoundError(f"{ref} has no obligation {oid!r}; it has {known}")

@@ -15,6 +15,7 @@ from incident_flows.services.follow import followed_in
 from incident_flows.services.forecast import Forecast
 from incident_flows.services.letters import account, counts_of
 from incident_flows.services.phases import filings_json
+from incident_flows.services.route import routes
 from incident_flows.services.story import story_json
 from incident_flows.services.tasks import tasks
 from incident_flows.storage.database import Tx
@@ -46,6 +47,7 @@ def show(desk: Desk, ref: str, *, now: datetime | None = None) -> dict[str, Any]
             "completeness": completeness(tx, desk, ref, now=now or stored.recorded_at),
             "notices": [notice_json(row) for row in tx.notices.list(ref)],
             "filings": filings_json(tx, ref),
+            "routes": routes(tx, desk, ref, today=assessment.assessed_at.date()),
             "story": story_json(tx, ref),
             "recipients": tx.people.count(incident.id),
             "deliveries": counts_of(tx, incident.id),

@@ -1,0 +1,366 @@
+"""Phases, one story, approvals that are proved, bundles, questions, packages: what leaves and what may not."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text as sql
+
+from incident_flows.errors import (
+    IllegalTransitionError,
+    InputError,
+    NotApprovedError,
+    PermissionDeniedError,
+)
+from incident_flows.knowledge.filing_rules import ApprovalPolicy
+from incident_flows.services.approve import approve, waits_for
+from incident_flows.services.desk import acting, add_account, checked_facts
+from incident_flows.services.draft import Wanted, draft
+from incident_flows.services.notify import notify
+from incident_flows.services.open import open_incident
+from incident_flows.services.question import asked
+from incident_flows.services.show import clocks, show
+from incident_flows.services.story import explain
+from incident_flows.services.update import change_facts
+from tests.services.test_notify import OFFICER, PROCESSOR
+
+AEPD, MORE, ICO = (
+    "eu-gdpr/tell-authority@es-aepd",
+    "eu-gdpr/tell-authority-more@es-aepd",
+    "uk-gdpr/tell-authority@gb-ico",
+)
+
+
+def _open(house: Any, **change: Any) -> str:
+    ref = house.open("aimigos-studio")
+    _change(house, ref, {**OFFICER, **change})
+    return str(ref)
+
+
+def _change(house: Any, ref: str, change: dict[str, Any]) -> None:
+    change_facts(house.desk, ref, change, actor=house.person(), now=house.now, source="test")
+
+
+def _draft(house: Any, ref: str, oid: str, **wanted: Any) -> Any:
+    [one], skipped = draft(house.desk, ref, oid, actor=house.person(), now=house.now, more=Wanted(**wanted))
+    assert not skipped
+    return one.notice
+
+
+def _approve(house: Any, ref: str, notice: Any, by: str = "boris") -> Any:
+    return approve(house.desk, ref, notice.ref, actor=house.person(by), now=house.now)
+
+
+def _file(house: Any, ref: str, notice: Any, reference: str) -> None:
+    _approve(house, ref, notice)
+    notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now, filed_as=reference)
+
+
+def _obligation(house: Any, ref: str, oid: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in show(house.desk, ref)["obligations"] if one["id"] == oid)
+    return found
+
+
+def test_a_filing_in_phases_says_only_what_is_new_and_ends_when_nothing_is_open(house: Any) -> None:
+    ref = _open(house, data={"records": None}, narrative={"consequences": None})
+    first = _draft(house, ref, AEPD, phased=True)
+    assert (first.phase, first.changes) == ("initial", {})
+    _file(house, ref, first, "AEPD/1")
+    house.advance(hours=2)
+    [chain] = [one for one in show(house.desk, ref)["filings"] if one["addressee"].startswith("Agencia")]
+    assert [one["obligation"] for one in chain["owed"]] == [MORE]
+    assert "the likely consequences" in chain["still_open"]
+    assert any(row["obligation"] == MORE for row in clocks(house.desk, ref, now=house.now))
+
+    _change(house, ref, {"narrative": {"consequences": "Fraude."}})
+    second = _draft(house, ref, AEPD, phase="supplementary")
+    assert (second.oid, second.phase, second.changes["since"]) == (MORE, "supplementary", first.ref)
+    assert [one["field"] for one in second.changes["added"]] == ["narrative.consequences"]
+    assert second.changes["changed"] == []
+    assert second.text.startswith("NOTIFICACIÓN COMPLEMENTARIA\n")
+    assert "(su referencia AEPD/1)" in second.text
+    assert "Tipo de notificación: notificación inicial" not in second.text
+    _file(house, ref, second, "AEPD/2")
+    assert _obligation(house, ref, MORE)["met_at"] is None, "the records are still open"
+    _, skipped = draft(house.desk, ref, MORE, actor=house.person(), now=house.now)
+    assert "--phase final" in skipped[0].because
+
+    last = _draft(house, ref, AEPD, phase="final")
+    assert "Ningún dato ha cambiado." in last.text
+    _file(house, ref, last, "AEPD/3")
+    assert _obligation(house, ref, MORE)["met_by"] == f"{last.ref}, filed as AEPD/3"
+
+
+def test_a_withdrawal_needs_a_first_notice_and_a_reason_and_ends_what_was_to_follow(house: Any) -> None:
+    ref = _open(house, data={"records": None})
+    with pytest.raises(InputError, match="nothing was filed"):
+        _draft(house, ref, AEPD, phase="withdrawal", because="no breach")
+    _file(house, ref, _draft(house, ref, AEPD, phased=True), "AEPD/1")
+    with pytest.raises(InputError, match="needs its reason"):
+        _draft(house, ref, AEPD, phase="withdrawal")
+    taken = _draft(house, ref, AEPD, phase="withdrawal", because="El portátil estaba cifrado.")
+    assert "Retiramos nuestra notificación N-0001" in taken.text
+    assert "Motivo: El portátil estaba cifrado." in taken.text
+    _file(house, ref, taken, "AEPD/2")
+    assert "took the notice back" in _obligation(house, ref, MORE)["met_by"]
+    with pytest.raises(InputError, match="nothing follows"):
+        _draft(house, ref, AEPD, phase="supplementary")
+
+
+def test_a_late_first_notice_is_refused_until_it_says_why(house: Any) -> None:
+    ref = _open(house)
+    notice = _draft(house, ref, AEPD)
+    house.advance(days=3)  # drafted in time, approved too late
+    with pytest.raises(IllegalTransitionError, match=r"narrative\.delay_reasons"):
+        _approve(house, ref, notice)
+    _change(house, ref, {"narrative": {"delay_reasons": "Se buscó primero el portátil."}})
+    again = _draft(house, ref, AEPD)
+    assert "Se buscó primero el portátil." in again.text
+    assert _approve(house, ref, again).state == "approved"
+
+
+def test_two_authorities_are_not_told_two_stories_unless_somebody_says_why(house: Any) -> None:
+    ref = _open(house)
+    _file(house, ref, _draft(house, ref, AEPD), "AEPD/1")
+    _change(house, ref, {"people": {"total": 1100}, "breach": {"cause": "mistake"}})
+    notice = _draft(house, ref, ICO)
+    with pytest.raises(IllegalTransitionError, match=r"breach\.cause: malicious-outsider in N-0001, now mistake"):
+        _approve(house, ref, notice)
+    open_ = {one["key"] for one in show(house.desk, ref)["story"]["open"]}
+    assert open_ == {"breach.cause", "people.total"}
+    with pytest.raises(InputError, match=r"data\.kinds"):
+        explain(house.desk, ref, ["data.kinds"], because="x", actor=house.person(), now=house.now)
+    explain(house.desk, ref, ["people.total"], because="80 more were found", actor=house.person(), now=house.now)
+    with pytest.raises(IllegalTransitionError, match=r"breach\.cause"):
+        _approve(house, ref, notice)
+    explain(house.desk, ref, [], because="the thief was a colleague", actor=house.person(), now=house.now)
+    assert _approve(house, ref, notice).state == "approved"
+    told = show(house.desk, ref)["story"]["explained"]
+    assert [(one["key"], one["before"], one["now"]) for one in told] == [
+        ("people.total", "1020", "1100"),
+        ("breach.cause", "malicious-outsider", "mistake"),
+    ]
+    # A further change is a further difference: the explanation was for those two values.
+    _change(house, ref, {"people": {"total": 1200}})
+    with pytest.raises(IllegalTransitionError, match="now 1200"):
+        _approve(house, ref, _draft(house, ref, ICO))
+
+
+def test_the_reason_for_a_correction_stands_in_the_supplement(house: Any) -> None:
+    ref = _open(house)
+    _file(house, ref, _draft(house, ref, AEPD), "AEPD/1")
+    _change(house, ref, {"people": {"total": 1100}})
+    _draft(house, ref, AEPD, phase="supplementary")
+    explain(house.desk, ref, [], because="Se hallaron 80 más.", actor=house.person(), now=house.now)
+    notice = _draft(house, ref, AEPD, phase="supplementary")
+    assert "antes: 1.020; ahora: 1.100" in notice.text
+    assert "Motivo: Se hallaron 80 más." in notice.text
+    assert _approve(house, ref, notice).state == "approved"
+
+
+def _tamper(house: Any, ref: str, statement: str) -> None:
+    with house.desk.database.write() as tx:
+        tx.notices._session.execute(sql(f"UPDATE notice {statement} WHERE incident_ref = :ref"), {"ref": ref})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET text = text || '.'",
+        "SET subject = subject || '.'",
+        "SET html = '<p>x</p>'",
+        """SET form = '{"form": "x", "fields": []}'""",
+        """SET attachments = '[{"name": "a.pdf", "sha256": "00"}]'""",
+        """SET route = '{"kind": "email", "email": "thief@elsewhere.example", "covers": []}'""",
+        "SET oid = 'eu-gdpr/tell-controller@controller-other'",
+        "SET language = 'xx'",
+        "SET phase = 'final'",
+        "SET kind = 'other'",
+        "SET scope = 'other'",
+    ],
+)
+def test_nothing_leaves_that_was_not_approved_as_these_very_bytes(house: Any, statement: str) -> None:
+    facts = checked_facts(house.desk, PROCESSOR, name="test")
+    ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
+    notice = _draft(house, ref, "eu-gdpr/tell-controller")
+    _approve(house, ref, notice)
+    _tamper(house, ref, statement)
+    with pytest.raises(NotApprovedError):
+        notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now)
+    with pytest.raises(NotApprovedError):
+        notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now, filed_as="by hand")
+    assert house.channel.messages == []
+
+
+def test_a_text_with_a_matching_hash_that_nobody_approved_is_refused(house: Any) -> None:
+    from incident_flows.services.exact import exact_sha256
+
+    facts = checked_facts(house.desk, PROCESSOR, name="test")
+    ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
+    notice = _draft(house, ref, "eu-gdpr/tell-controller")
+    _tamper(house, ref, "SET state = 'approved', approved_by = 'boris'")
+    with pytest.raises(NotApprovedError, match="the journal holds no approval"):
+        notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now)
+    other = exact_sha256("Other", "Other", None)
+    _tamper(house, ref, "SET state = 'awaiting-approval', approved_by = NULL")
+    _approve(house, ref, notice)
+    _tamper(house, ref, f"SET subject = 'Other', text = 'Other', html = NULL, form = '{{}}', sha256 = '{other}'")
+    with pytest.raises(NotApprovedError, match="the journal holds no approval"):
+        notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now)
+    assert house.channel.messages == []
+
+
+def test_a_text_changed_after_it_was_planned_is_not_sent(house: Any) -> None:
+    facts = checked_facts(house.desk, PROCESSOR, name="test")
+    ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
+    notice = _draft(house, ref, "eu-gdpr/tell-controller")
+    _approve(house, ref, notice)
+
+    def cut(point: str) -> None:
+        if point == "notify:claimed":
+            _tamper(house, ref, "SET text = 'Other'")
+
+    house.desk.on_step = cut
+    done = notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now)[0]
+    assert (done.state, house.channel.messages) == ("failed", [])
+
+
+def test_the_exact_bytes_that_left_are_kept_sealed_and_match_the_receipt(house: Any) -> None:
+    facts = checked_facts(house.desk, PROCESSOR, name="test")
+    ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
+    notice = _draft(house, ref, "eu-gdpr/tell-controller")
+    _approve(house, ref, notice)
+    notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now)
+    with house.desk.database.read() as tx:
+        [row] = tx.deliveries.page(notice.id)
+        incident, copy = tx.incidents.get(ref), tx.filings.copy(row.id)
+    raw = house.desk.vault.open_(incident.wrapped_key, ref, f"sent:{row.key}", copy.sealed)
+    assert hashlib.sha256(raw).hexdigest() == row.receipt["bytes_sha256"] == house.channel.receipts[0].sha256
+    assert b"privacy@shop.example" in raw
+
+
+def test_counsel_approves_beside_the_second_person_and_neither_is_enough(house: Any) -> None:
+    house.desk.library.__dict__["approval"] = ApprovalPolicy(counsel={"eu-gdpr": "counsel reads every filing"})
+    try:
+        ref = _open(house)
+        notice = _draft(house, ref, AEPD)
+        row = _approve(house, ref, notice)
+        assert (row.state, waits_for(house.desk, row)) == (
+            "awaiting-approval",
+            {"counsel": "counsel reads every filing"},
+        )
+        with pytest.raises(PermissionDeniedError, match="approved N-0001 already"):
+            _approve(house, ref, notice)
+        with pytest.raises(IllegalTransitionError):
+            notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now, filed_as="X")
+        add_account(
+            house.desk, "vera", roles=["approver"], person=None, actor=house.person(), now=house.now
+        )
+        with pytest.raises(PermissionDeniedError, match="role counsel"):
+            approve(house.desk, ref, notice.ref, actor=acting(house.desk, "vera", now=house.now), now=house.now)
+        row = _approve(house, ref, notice, by="chloe")
+        assert row.state == "approved"
+        assert [(one["by"], one["as"]) for one in row.approvals] == [("boris", "approver"), ("chloe", "counsel")]
+        notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now, filed_as="X")
+    finally:
+        del house.desk.library.__dict__["approval"]
+
+
+def test_similar_breaches_share_a_filing_only_where_the_law_allows_it(house: Any) -> None:
+    first, second = _open(house), _open(house)
+    with pytest.raises(InputError, match="no source at hand allows"):
+        _draft(house, first, ICO, bundled=(second,))
+    other = _open(house, breach={"cause": "mistake"})
+    with pytest.raises(InputError, match=r"breach\.cause differs"):
+        _draft(house, first, AEPD, bundled=(other,))
+    notice = _draft(house, first, AEPD, bundled=(second,))
+    assert f"comprende varias violaciones similares: {first}, {second}" in notice.text
+    _file(house, first, notice, "AEPD/9")
+    assert _obligation(house, second, AEPD)["met_by"] == f"{first} {notice.ref}, filed as AEPD/9"
+    acts = [one["act"] for one in show(house.desk, second)["journal"]]
+    assert {"bundled", "told-in-bundle"} <= set(acts)
+
+
+def test_an_authoritys_question_is_a_clock_answered_like_any_notice(house: Any) -> None:
+    ref = _open(house)
+    due = house.now + timedelta(days=10)
+    row = asked(
+        house.desk, ref, AEPD, question="¿Estaba cifrado el disco?", received=house.now, due=due,
+        actor=house.person(), now=house.now,
+    )  # fmt: skip
+    again = asked(
+        house.desk, ref, AEPD, question="¿Estaba cifrado el disco?", received=house.now, due=due,
+        actor=house.person(), now=house.now,
+    )  # fmt: skip
+    assert row.oid == again.oid == "question/q-0001@es-aepd"
+    clock = next(one for one in clocks(house.desk, ref, now=house.now) if one["obligation"] == row.oid)
+    assert (clock["kind"], clock["seconds_left"]) == ("question", 10 * 86400)
+    assert [one for one in show(house.desk, ref)["steps"] if one["obligation"] == row.oid]
+    _change(house, ref, {"people": {"total": 1021}})  # an assessment leaves the question alone
+    assert _obligation(house, ref, row.oid)["standing"] == "live"
+    with pytest.raises(IllegalTransitionError, match="the answer to the question"):
+        _approve(house, ref, _draft(house, ref, row.oid))
+    notice = _draft(house, ref, row.oid, answer="No, no lo estaba.")
+    assert "¿Estaba cifrado el disco?" in notice.text
+    assert "No, no lo estaba." in notice.text
+    _file(house, ref, notice, "AEPD/Q1")
+    assert _obligation(house, ref, row.oid)["met_at"] is not None
+
+
+def test_n_controllers_get_n_packages_with_their_own_part_and_contract_clock(house: Any) -> None:
+    mail = {"name": "P", "email": "p@one.example"}
+    data = {
+        **PROCESSOR,
+        "organisation": {
+            **PROCESSOR["organisation"],  # type: ignore[dict-item]
+            "controllers": [
+                {"id": "one", "name": "One AG", "contact": mail},
+                {"id": "two", "name": "Two AG", "contact": mail},
+            ],
+            "promises": [
+                {"id": "c1", "kind": "contract", "to": "one", "text": "within 24 hours", "within": "24 hours",
+                 "source": "contract of 2024, clause 9"},
+            ],
+        },
+        "people": {"total": 4321, "by_place": {"DE": 4321}},
+        "scopes": {"one": {"people": {"total": 17}, "data": {"kinds": ["email"]}}},
+    }  # fmt: skip
+    facts = checked_facts(house.desk, data, name="test")
+    ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
+    drafted, _ = draft(house.desk, ref, "eu-gdpr/tell-controller", actor=house.person(), now=house.now)
+    by = {one.notice.scope: one.notice for one in drafted}
+    assert set(by) == {"one", "two"}, "one package each, though law and contract both ask"
+    assert len(by["one"].route["covers"]) == 2
+    assert "- Approximate number of people: 17" in by["one"].text or ": 17" in by["one"].text
+    assert "4321" not in by["one"].text + by["two"].text
+    assert "4,321" not in by["one"].text + by["two"].text
+    assert "Two AG" not in by["one"].text
+    routes = {one["obligation"]: " ".join(one["because"]) for one in show(house.desk, ref)["routes"]}
+    mine = next(text for oid, text in routes.items() if oid == "eu-gdpr/tell-controller@controller-one")
+    assert "scopes.one" in mine
+    assert "clause 9" in mine
+
+
+def test_the_route_is_explained_with_its_source(house: Any) -> None:
+    ref = _open(house)
+    routes = {one["obligation"]: " ".join(one["because"]) for one in show(house.desk, ref)["routes"]}
+    assert "Arts 55 and 56" in routes[AEPD]
+    _change(
+        house,
+        ref,
+        {
+            "organisation": {
+                "establishments": [{"place": "US-CA", "main": True}], "statuses": [], "markets": ["ES", "FR"],
+            },
+            "people": {"total": 300, "by_place": {"ES": 200, "FR": 100, "GB": None}},
+        },
+    )
+    text = next(
+        " ".join(one["because"]) for one in show(house.desk, ref)["routes"] if one["obligation"] == AEPD
+    )
+    assert "para 73" in text
+    assert "2 filing(s)" in text
+    assert "No representative is recorded" in text
