@@ -205,6 +205,7 @@ def test_every_page_is_whole_at_a_desk_and_on_a_phone(
         "law-place": "/law?place=US-CA",
         "law-duty": "/law/eu-gdpr/tell-authority",
         "rota": "/rota",
+        "accounts": "/accounts",
         "gone": "/nowhere",
         **{f"room{part.replace('/', '-').split('@')[0]}": f"/incidents/{told}{part}" for part in PARTS},
     }
@@ -227,6 +228,29 @@ def test_the_wall_says_what_is_next_where_and_when(console: Console, told: str) 
     assert not page.locator("tbody tr:not(.is-drill)").get_by_text("DRILL").count()
     page.goto(f"{console.url}/?q=footage&drills=false")
     assert page.get_by_role("heading", name="No clock runs").is_visible()
+
+
+def test_the_countdown_runs_and_the_wall_renews_itself(console: Console, told: str) -> None:
+    from incident_flows.services.update import change_facts
+
+    person = console.person("anna")
+    person.page.clock.install(time=console.house.now)
+    page = person.goes(f"/?incident={told}")
+    assert page.locator(".first .left").inner_text() == "1 d 9 h"
+    change_facts(
+        console.house.desk, told, {"title": "Laptop found again"}, actor=console.house.person(),
+        now=console.house.now, source="test",
+    )  # fmt: skip
+    with console.house.desk.database.write() as tx:
+        tx.incidents.rename(told, "Laptop found again")
+    page.clock.run_for(19_000)
+    assert not page.get_by_text("Laptop found again").count()
+    with page.expect_response(lambda answer: "incident=" in answer.url):
+        page.clock.run_for(2_000)
+    page.get_by_text("Laptop found again").first.wait_for()
+    page.clock.run_for(10 * 3600 * 1000)
+    assert page.locator(".first .left").inner_text() == "22 h 59 min"
+    person.context.close()
 
 
 def test_everything_is_there_without_scripts(console: Console, told: str) -> None:
