@@ -33,7 +33,7 @@ class Person:
             cookies.append({"name": "breach", "value": signed_in(console.house, name), "url": console.url})
         self.context.add_cookies(cookies)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(30_000)
         self.page.on("console", lambda message: console.said.append(f"{self.page.url}: {message.text}"))
         self.page.on("pageerror", lambda error: console.said.append(f"{self.page.url}: {error}"))
         self.page.on("request", lambda request: console.asked.append(request.url))
