@@ -1,4 +1,4 @@
-"""The verb that follows letters after they left: states by the provider's events, replies, calls."""
+"""Verbs for letters after they left: states by the provider's events, replies, calls; letters on paper."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from incident_flows.cli.common import As, Json, edge
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to the command."""
+    """Add the verbs to the command."""
     app.command("follow")(edge(follow))
+    app.command("letters")(edge(letters))
 
 
 def follow(
@@ -60,3 +61,30 @@ def follow(
     if not found.by_notice:
         render.say(f"{id_}: no event of the provider yet about any letter.")
     render.say(f"{found.replies} replies, {found.calls} calls counted.")
+
+
+def letters(
+    id_: Annotated[str, typer.Argument(metavar="ID")],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="A new folder for the files.")],
+    again: Annotated[bool, typer.Option("--again", help="Also those given out before.")] = False,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Write letters to print, and their list, for everybody no e-mail reached; each person once."""
+    from incident_flows.services.by_post import give_out
+
+    desk = common.desk()
+    done = give_out(desk, id_, out, actor=common.actor(desk, as_), now=common.now(), again=again)
+    if json:
+        render.print_json(done.to_json())
+        return
+    render.say(*(f"{out / name}" for name in done.files))
+    render.say(
+        f"{done.letters} letters to print, {done.before} given out before, {done.unreachable} people without a "
+        "postal address either."
+    )
+    if done.unreachable:
+        render.say(
+            "Where the law lets a public notice stand in for them, record the finding and draft it: "
+            f"`breach facts {id_} findings.individual-notice-disproportionate=true`."
+        )

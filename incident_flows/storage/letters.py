@@ -350,6 +350,21 @@ class Letters(Noun):
             .order_by(col(row.id))
         )
 
+    def without_mail(self, notice_id: int) -> Sequence[LetterBatchRow]:
+        """Return batches whose people no e-mail went to: refused by the provider, or without an address."""
+        row = LetterBatchRow
+        return self._all(
+            select(row)
+            .where(
+                col(row.notice_id) == notice_id,
+                col(row.state).in_(("rejected", "quarantined")),
+                col(row.error_kind).in_(("post", "refused")),
+                col(row.replaced).is_(False),
+                col(row.seed).is_(False),
+            )
+            .order_by(col(row.id))
+        )
+
     def shred(self, incident_id: int) -> int:
         """Destroy the packed letters of an incident; what was sent to how many, and when, stays."""
         return self._run(
