@@ -261,26 +261,42 @@ def notify(
             "--in-doubt", metavar="arrived|not-arrived", help="Resolve a send whose outcome is not known."
         ),
     ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", help="Letters: at-most-one-duplicate-batch or zero; default: the house's policy."),
+    ] = None,
+    pause: Annotated[bool, typer.Option("--pause", help="Letters: stop before the next request.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Letters: go on after a pause or stop.")] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Letters: stop for good, and call back what can be called back.")
+    ] = False,
     because: Because = "",
     json: Json = False,
     as_: As = None,
 ) -> None:
     """Send what is approved and keep the receipt; for portals, print the filled form."""
-    from dataclasses import asdict
-
-    from incident_flows.services.notify import notify as notified
+    from incident_flows.cli.letters import sent_json, switched, with_progress
     from incident_flows.services.notify import resolve_doubt
 
     desk, now = common.desk(), common.now()
     acting = common.actor(desk, as_)
+    if sum((pause, resume, stop, in_doubt is not None, filed_as is not None)) > 1:
+        raise common.misused("--pause, --resume, --stop, --in-doubt, --filed-as: one at a time")
+    if notice is None and (in_doubt is not None or pause or resume or stop):
+        raise common.misused("name the notice, such as N-0001")
     if in_doubt is not None:
-        if notice is None:
-            raise common.misused("--in-doubt: name the notice, such as N-0001")
-        done = [resolve_doubt(desk, incident, notice, in_doubt, because=because, actor=acting, now=now)]
+        done = [resolve_doubt(desk, incident, notice or "", in_doubt, because=because, actor=acting, now=now)]
+    elif pause or stop:
+        wanted = "paused" if pause else "stopped"
+        done = [switched(desk, incident, notice or "", wanted, because=because, actor=acting, now=now)]
     else:
-        done = notified(desk, incident, notice, actor=acting, now=now, filed_as=filed_as, to=to)
+        if resume:
+            switched(desk, incident, notice or "", "go", because=because, actor=acting, now=now)
+        done = with_progress(
+            desk, incident, notice, actor=acting, now=now, filed_as=filed_as, to=to, mode=mode, shown=not json
+        )
     if json:
-        render.print_json([asdict(one) for one in done])
+        render.print_json([sent_json(one) for one in done])
         return
     for one in done:
         counts = ", ".join(f"{count} {state}" for state, count in one.counts.items() if count)

@@ -67,7 +67,7 @@ def _call_back(desk: Desk, ref: str, row: Any, wrapped: bytes | None, *, now: da
         _keep(desk, row)
         return "quarantined"
     with desk.database.read() as tx:
-        full = tx.letters.cancelled_waiting(now) >= CANCELLED_AT_ONCE
+        full = tx.letters.called_back(now)[0] >= CANCELLED_AT_ONCE
     try:
         if full or not desk.batches.cancel(row.batch_id, now=now.timestamp()):
             return _waiting(desk, row)

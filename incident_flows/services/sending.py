@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from incident_flows.errors import NotApprovedError
 from incident_flows.services.desk import Desk, write_journal
-from incident_flows.services.doubts import settle_leftovers
+from incident_flows.services.doubts import CANCELLED_AT_ONCE, settle_leftovers
 from incident_flows.services.letters import (
     SEEDS_WAVE,
     SENDER_LEASE,
@@ -255,7 +255,9 @@ class _Sender:
 
     def _in_batches(self, channel: BatchChannel, wave: int) -> None:
         scheduled = self.run.mode == "zero"
-        width = self.policy.connections if scheduled else 1
+        width = self._can_be_called_back() if scheduled else 1
+        if width == 0:
+            return
         head = channel.head(self.letter, self.run.tag)
         self.exhausted = False
         with Wire(channel, head, width=width) as wire, BatchIds(channel, self.at, scheduled) as ids:
@@ -266,6 +268,16 @@ class _Sender:
                 if not jobs and not wire.under_way and (self.ending or not self._look(channel, wave)):
                     break
         self.prepared.clear()
+
+    def _can_be_called_back(self) -> int:
+        """Return how many requests may be under way at once: no more than could be called back if we died now."""
+        with self.desk.database.read() as tx:
+            called_back, free_at = tx.letters.called_back(self.at())
+        width = min(self.policy.connections, CANCELLED_AT_ONCE - called_back)
+        if width <= 0:
+            because = "the provider takes no more call-backs for now"
+            self.end("waits", because, free_at or self.at() + RETRY)
+        return max(width, 0)
 
     def _look(self, channel: BatchChannel, wave: int) -> bool:
         """Open batches ahead; return whether one is ready."""

@@ -234,17 +234,15 @@ class Letters(Noun):
             .order_by(col(LetterBatchRow.send_at).desc())
         )
 
-    def cancelled_waiting(self, now: datetime) -> int:
-        """Return how many cancelled batches the provider still keeps until their time."""
+    def called_back(self, now: datetime) -> tuple[int, datetime | None]:
+        """Return how many batches the provider keeps as called back until their time, and the first such time."""
         row = LetterBatchRow
-        return (
-            self._session.scalar(
-                select(func.count()).where(
-                    col(row.state) == "cancelled", col(row.batch_id).is_not(None), col(row.send_at) > now
-                )
+        found = self._session.execute(
+            select(func.count(), func.min(col(row.send_at))).where(
+                col(row.state) == "cancelled", col(row.batch_id).is_not(None), col(row.send_at) > now
             )
-            or 0
-        )
+        ).one()
+        return found[0], found[1]
 
     def withdraw(self, notice_id: int) -> int:
         """Cancel what is planned and not claimed; return how many people that is."""
