@@ -10,7 +10,7 @@ from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError, NotApprovedError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.doubts import CANCELLED_AT_ONCE, MARGIN
-from incident_flows.services.letters import MODES, list_of, policy_of
+from incident_flows.services.letters import MODES, lease_of, list_of, policy_of
 from incident_flows.services.notify import Sent, settle
 from incident_flows.services.packing import pack
 from incident_flows.services.sending import Progress, Round, send_round
@@ -148,6 +148,20 @@ def go_on(desk: Desk, ref: str, notice_ref: str, *, now: datetime) -> int:
             tx.letters.released(now)
         return 0
     return send_packed(desk, ref, notice, actor="engine", now=now, seconds=TICK_SECONDS).progress.sent
+
+
+def waves_to_send(desk: Desk, *, now: datetime) -> list[tuple[str, str, int]]:
+    """Return incident, notice and wave of letters that could leave now and that nobody is sending."""
+    found = []
+    with desk.database.read() as tx:
+        for notice in tx.notices.in_state("sending"):
+            run = tx.letters.run(notice.id) if notice.kind == "people" else None
+            if run is None or run.switch != "go" or (run.resume_at is not None and run.resume_at > now):
+                continue
+            first = tx.letters.first_wave(notice.id)
+            if first is not None and tx.leases.holder(lease_of(notice.id), now) is None:
+                found.append((notice.incident_ref, notice.ref, first[0]))
+    return found
 
 
 def switch_letters(

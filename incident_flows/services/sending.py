@@ -34,7 +34,7 @@ from incident_flows.storage.database import Tx
 from notifications import NotificationError, OutcomeUnknownError, PermanentError, TransientError
 from notifications.letters import BatchChannel, Letter
 
-Ended = Literal["done", "paused", "stopped", "elsewhere", "waits", "budget"]
+Ended = Literal["done", "paused", "stopped", "elsewhere", "waits", "wave", "budget"]
 RETRY = timedelta(minutes=1)
 RENEW = 15.0  # seconds
 PREPARED = 4  # batches opened ahead
@@ -174,11 +174,11 @@ class _Sender:
             first = tx.letters.first_wave(self.notice.id)
             if first is None:
                 return None
-            if self.budget is not None and self.budget <= 0:
-                self.end("budget")
-                return None
             wave, retry_at = first
             if self.upto is not None and wave > self.upto:
+                self.end("wave")
+                return None
+            if self.budget is not None and self.budget <= 0:
                 self.end("budget")
                 return None
             if retry_at is not None and retry_at > self.at():

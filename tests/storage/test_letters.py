@@ -1,0 +1,87 @@
+"""The ledger of letters: one claim per batch, recorded by whoever claimed it, counted in people."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from incident_flows.storage.database import Database
+from incident_flows.storage.tables import IncidentRow
+
+
+@pytest.fixture
+def notice(database: Database, incident: IncidentRow, noon: datetime) -> Any:
+    with database.write() as tx:
+        row = tx.notices.add(
+            incident.ref, oid="eu-gdpr/tell-people@people", kind="people", phase="initial", language="en",
+            state="approved", subject="s", text="t", html=None, sha256="x" * 64, missing=[], drafted_by="anna",
+            drafted_at=noon, route={}, supersedes=None,
+        )  # fmt: skip
+        tx.letters.approve(
+            row.id, incident_id=incident.id, list_sha256="l", listed=30, approved_by="boris", approved_at=noon,
+            people=None,
+        )  # fmt: skip
+        tx.letters.add([_batch(row, number) for number in range(3)])
+    return row
+
+
+def _batch(notice: Any, number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "notice_id": notice.id, "incident_id": notice.incident_id, "wave": 1 + number // 2, "variant": "en",
+        "count": 10, "numbers": b"", "template_sha256": notice.sha256, "sealed": b"s", "form": "sendgrid",
+        "nonce": f"n{number}", **more,
+    }  # fmt: skip
+
+
+def _claim(row: Any, at: datetime, **more: Any) -> dict[str, Any]:
+    return {"the": row.id, "owner": "one", "at": at, "through": "sendgrid", "batch": None, "due": None, **more}
+
+
+def test_a_batch_is_claimed_once_and_recorded_by_its_claimer_only(
+    database: Database, notice: Any, noon: datetime
+) -> None:
+    with database.write() as tx:
+        first, *_ = tx.letters.planned(notice.id, 1, noon)
+        assert tx.letters.claim([_claim(first, noon)])
+        assert not tx.letters.claim([_claim(first, noon, owner="two")])
+        tx.letters.accept([{"the": first.id, "owner": "two", "at": noon, "known_as": "m2"}])
+        assert tx.letters.counts(notice.incident_id) == {"claimed": 10, "planned": 20}
+        tx.letters.accept([{"the": first.id, "owner": "one", "at": noon, "known_as": "m1"}])
+        assert tx.letters.counts(notice.incident_id) == {"sent": 10, "planned": 20}
+        assert tx.letters.get(first.id).x_message_id == "m1"
+        assert [row.wave for row in tx.letters.planned(notice.id, 1, noon)] == [1]
+        assert tx.letters.claimed_since(noon - timedelta(hours=1)) == (10, noon)
+
+
+def test_the_gate_is_shut_by_a_person_and_by_another_sender(database: Database, notice: Any, noon: datetime) -> None:
+    with database.write() as tx:
+        assert tx.letters.gate(notice.id, "lease", "one") == "lost"
+        tx.leases.take("lease", "one", noon, timedelta(seconds=60))
+        assert tx.letters.gate(notice.id, "lease", "one") == "go"
+        assert tx.letters.gate(notice.id, "lease", "two") == "lost"
+        tx.letters.change(notice.id, switch="paused")
+        assert tx.letters.gate(notice.id, "lease", "one") == "paused"
+
+
+def test_who_is_set_apart_is_counted_once_and_scheduled_letters_are_not_sent_yet(
+    database: Database, notice: Any, noon: datetime
+) -> None:
+    due = noon + timedelta(minutes=20)
+    with database.write() as tx:
+        first, second = tx.letters.planned(notice.id, 1, noon)
+        tx.letters.claim([_claim(first, noon, batch="b1", due=due), _claim(second, noon, batch="b2", due=due)])
+        tx.letters.accept([{"the": first.id, "owner": "one", "at": noon, "known_as": None}])
+        parts = [_part("a", 9, "planned", None), _part("b", 1, "quarantined", "refused")]
+        assert tx.letters.replace(tx.letters.get(second.id), "rejected", parts, noon)
+        assert not tx.letters.replace(second, "rejected", parts, noon), "it is settled"
+        assert tx.letters.counts(notice.incident_id) == {"scheduled": 10, "planned": 19, "quarantined": 1}
+        assert tx.letters.released(due - timedelta(seconds=1)) == []
+        assert tx.letters.released(due) == [notice.id]
+        assert tx.letters.counts(notice.incident_id)["sent"] == 10
+        assert [row.count for row in tx.letters.exceptions(notice.id)] == [1]
+
+
+def _part(nonce: str, count: int, state: str, kind: str | None) -> dict[str, Any]:
+    return {"nonce": nonce, "count": count, "numbers": b"", "sealed": b"s", "state": state, "error_kind": kind}
