@@ -6,7 +6,7 @@ import base64
 import binascii
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -167,7 +167,7 @@ def _console(env: Mapping[str, str]) -> dict[str, Any]:
     if url and (not url.startswith(("https://", "http://")) or url.count("/") != 2):
         raise InputError("BREACH_CONSOLE_URL: is no address of a host; write https://breach.example.org")
     host = env.get("BREACH_HOST") or "127.0.0.1"
-    if not _is_loopback(host) and not url.startswith("https://"):
+    if not is_loopback(host) and not url.startswith("https://"):
         raise InputError(
             f"BREACH_HOST: {host} is reached from other machines, and nothing says that TLS ends in front.\n"
             "Set BREACH_CONSOLE_URL=https://… to the address of the proxy, or unset BREACH_HOST."
@@ -191,11 +191,27 @@ def _console(env: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address is this machine only.
+
+    >>> is_loopback("localhost"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("example.org")
+    (True, True, False, False)
+    """
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """Return a secret kept in a file only its owner can read, made on first use."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(make())
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
 
 
 def _near(name: str) -> str:

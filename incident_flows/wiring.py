@@ -68,6 +68,7 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
         event_keys=settings.event_keys,
         heartbeat=_heartbeat(settings),
         monotonic=time.monotonic,
+        acknowledge_at=f"{settings.console_url}/a/" if settings.console_url else None,
     )
 
 

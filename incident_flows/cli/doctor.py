@@ -184,6 +184,21 @@ def _prefect(settings: Settings) -> Iterator[Found]:
         yield Found("Prefect", "ok", f"port {settings.prefect_port} is free; the engine is not running")
 
 
+def _console(settings: Settings) -> Iterator[Found]:
+    from incident_flows.cli.engine import answers
+    from incident_flows.console.server import address_of, listening, local_address
+
+    if answers(local_address(settings)):
+        yield Found("console", "ok", f"answers at {address_of(settings)}")
+        return
+    try:
+        listening(settings).close()
+    except BreachError as error:
+        yield Found("console", "warn", str(error).partition("\n")[0], "set BREACH_PORT to a free port")
+        return
+    yield Found("console", "ok", f"port {settings.port} is free; the console is not running")
+
+
 def _four_eyes(settings: Settings) -> Iterator[Found]:
     from incident_flows.storage.database import Database
 
@@ -225,6 +240,7 @@ _LOOKS = (
     _sender,
     _paging,
     _prefect,
+    _console,
     _four_eyes,
     _outbox,
 )

@@ -27,14 +27,15 @@ SHOWN = 40  # rows at start; the rest is one verb away
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    for verb in (up, watch, status, doctor):
+    for verb in (up, console, watch, status, doctor):
         app.command(verb.__name__)(edge(verb))
 
 
 def up(
     sample: Annotated[bool, typer.Option("--sample", help="Open one sample incident, once.")] = False,
 ) -> None:
-    """Start the engine: Prefect, reminders, the board. Ctrl-C stops everything."""
+    """Start the engine: Prefect, reminders, the console. Ctrl-C stops everything."""
+    from incident_flows.cli.consoling import announce, beside
     from incident_flows.flows import connected
     from incident_flows.flows.engine import Engine, ui_address
 
@@ -45,10 +46,46 @@ def up(
         _open_sample(desk, now=now)
     _print_clocks(desk, now=now)
     render.say(f"Notices go to: {_channel_words(settings)}")
+    served = beside(settings, _tell)
+    if served is not None:
+        announce(desk, settings, now=now)
     render.say(f"Prefect UI: {ui_address(settings)} (starting)", "Ctrl-C stops everything.")
     _flush()
-    engine.run()
+    try:
+        engine.run()
+    finally:
+        if served is not None:
+            served.stop()
     render.say("Stopped. Every clock stands in the database; `breach up` goes on with it.")
+
+
+def console() -> None:
+    """Serve the console alone, without Prefect and without ticking. Ctrl-C stops it."""
+    from incident_flows.cli.consoling import announce, server
+    from incident_flows.flows import connected
+
+    settings = common.settings()
+    desk = connected.desk()
+    served = server(settings, _tell)
+    announce(desk, settings, now=connected.now())
+    render.say("Ctrl-C stops it. Reminders fire only while `breach up` or `breach watch` runs.")
+    _flush()
+    ending = _told_to_stop()
+    served.start()
+    while served.answering and not ending.wait(0.5):
+        pass
+    served.stop()
+
+
+def _told_to_stop() -> threading.Event:
+    ending = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, stop)
+    return ending
 
 
 def _tell(line: str) -> None:
@@ -121,13 +158,7 @@ def _until_told_to_stop(desk: Desk, told: Callable[[Tick], None]) -> None:
     from incident_flows.flows import connected
     from incident_flows.flows.ticker import Ticker
 
-    ending = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        ending.set()
-
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, stop)
+    ending = _told_to_stop()
     ticker = Ticker(
         lambda: desk,
         now=connected.now,
@@ -142,6 +173,7 @@ def _until_told_to_stop(desk: Desk, told: Callable[[Tick], None]) -> None:
 
 def status(json: Json = False) -> None:
     """Is the engine alive: last tick, next step, anything due and not fired. Exit 1 if nothing ticks."""
+    from incident_flows.console.server import address_of, local_address
     from incident_flows.flows.engine import without_password
     from incident_flows.services.watch import status as stated
 
@@ -149,6 +181,7 @@ def status(json: Json = False) -> None:
     found = stated(common.desk(), now=common.now())
     url = prefect_url(settings)
     found["prefect"] = {"url": without_password(url), "answers": answers(url)}
+    found["console"] = {"url": address_of(settings), "answers": answers(local_address(settings))}
     if json:
         render.print_json(found)
     else:
@@ -161,6 +194,8 @@ def status(json: Json = False) -> None:
             f"sends in doubt: {found['in_doubt']}",
             f"Prefect {without_password(url)}: "
             + ("answers" if found["prefect"]["answers"] else "does not answer"),
+            f"Console {address_of(settings)}: "
+            + ("answers" if found["console"]["answers"] else "does not answer"),
         )
     if not found["ticking"]:
         raise common.fail(
@@ -171,7 +206,9 @@ def status(json: Json = False) -> None:
 
 def prefect_url(settings: Settings) -> str:
     """Return the address of Prefect's API; it may hold a password."""
-    return (settings.prefect_api_url or f"http://127.0.0.1:{settings.prefect_port}/api").rstrip("/")
+    from incident_flows.flows.engine import ui_address
+
+    return (settings.prefect_api_url or f"{ui_address(settings)}/api").rstrip("/")
 
 
 def answers(url: str) -> bool:

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from incident_flows.cli import alerts, drilling, engine, escalating, filing, following, reading, writing
+from incident_flows.cli import (
+    accounts,
+    alerts,
+    drilling,
+    engine,
+    escalating,
+    filing,
+    following,
+    reading,
+    writing,
+)
 
 app = typer.Typer(
     name="breach",
@@ -44,6 +54,7 @@ def everywhere(
 
 reading.register(app)
 writing.register(app)
+accounts.register(app)
 filing.register(app)
 escalating.register(app)
 alerts.register(app)

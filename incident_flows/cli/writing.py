@@ -20,10 +20,6 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     for verb in (open_, facts, decide, notify, recipients, close, dossier):
         app.command(verb.__name__.rstrip("_"))(edge(verb))
-    accounts = typer.Typer(help="Who may act, in which role.", no_args_is_help=True)
-    accounts.command("add")(edge(account_add))
-    accounts.command("list")(edge(account_list))
-    app.add_typer(accounts, name="account")
 
 
 def open_(
@@ -391,45 +387,3 @@ def dossier(
         render.print_json({"id": incident, "file": str(path)})
     else:
         render.say(str(path))
-
-
-def account_add(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    role: Annotated[
-        list[str],
-        typer.Option(
-            "--role", help="reporter, handler, approver, counsel, auditor, admin; may be given several times."
-        ),
-    ],
-    person: Annotated[
-        str | None, typer.Option("--person", help="The natural person, if they have another account already.")
-    ] = None,
-    json: Json = False,
-    as_: As = None,
-) -> None:
-    """Add an account; four-eyes rules need a second person."""
-    from incident_flows.services.desk import add_account
-
-    desk = common.desk()
-    row = add_account(desk, name, roles=role, person=person, actor=common.actor(desk, as_), now=common.now())
-    if json:
-        render.print_json(row)
-    else:
-        render.say(f"{row['name']}: {', '.join(row['roles'])}")
-
-
-def account_list(json: Json = False) -> None:
-    """All accounts with their roles."""
-    with common.desk().database.read() as tx:
-        rows = tx.accounts.list()
-    if json:
-        render.print_json(
-            [
-                {"name": row.name, "person": row.person, "roles": list(row.roles), "disabled": row.disabled}
-                for row in rows
-            ]
-        )
-    else:
-        render.table(
-            ("name", "person", "roles"), [(row.name, row.person, ", ".join(row.roles)) for row in rows]
-        )

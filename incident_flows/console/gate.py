@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -47,18 +46,6 @@ def session_cookie(settings: Settings) -> str:
 def form_secret(cookie: str) -> str:
     """Return what a form must carry, given the cookie it goes with."""
     return hmac.digest(cookie.encode(), b"form", "sha256").hex()
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a name or address is this machine only.
-
-    >>> is_loopback("localhost"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("example.org")
-    (True, True, False, False)
-    """
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str]:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import secrets
 import signal
 import socket
 import threading
@@ -24,7 +25,7 @@ from urllib.parse import urlsplit, urlunsplit
 from incident_flows.errors import BreachError, InputError, UnreachableError
 from incident_flows.flows import connected
 from incident_flows.flows.ticker import Ticker
-from incident_flows.settings import Settings
+from incident_flows.settings import Settings, is_loopback, kept_secret
 
 if TYPE_CHECKING:
     import uvicorn
@@ -57,13 +58,15 @@ def prefect_environment(
         return {**environ, **ours}
     home = settings.home / "prefect"
     port = settings.prefect_port
+    host, secret = settings.prefect_host, board_secret(settings)
     return {
         **{name: value for name, value in environ.items() if not name.startswith("PREFECT_")},
         **ours,
+        **({} if secret is None else {f"PREFECT_{one}AUTH_STRING": secret for one in ("SERVER_API_", "API_")}),
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
-        "PREFECT_API_URL": f"http://{HOST}:{port}/api",
-        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_API_URL": f"http://{_reached(host)}:{port}/api",
+        "PREFECT_SERVER_API_HOST": host,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -74,11 +77,22 @@ def prefect_environment(
     }
 
 
+def board_secret(settings: Settings) -> str | None:
+    """Return what Prefect asks of everybody, made on first use; None while all of it stays on loopback."""
+    if is_loopback(settings.host) and is_loopback(settings.prefect_host):
+        return None
+    return kept_secret(settings.home / "keys" / "prefect.auth", lambda: f"breach:{secrets.token_urlsafe(24)}")
+
+
+def _reached(host: str) -> str:
+    return HOST if host in ("0.0.0.0", "::") else host
+
+
 def ui_address(settings: Settings) -> str:
     """Return where people look at the board."""
     if settings.prefect_api_url:
         return without_password(settings.prefect_api_url).removesuffix("/").removesuffix("/api")
-    return f"http://{HOST}:{settings.prefect_port}"
+    return f"http://{_reached(settings.prefect_host)}:{settings.prefect_port}"
 
 
 def without_password(url: str) -> str:
@@ -91,7 +105,7 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def reserve_port(port: int) -> socket.socket:
+def reserve_port(port: int, host: str = HOST) -> socket.socket:
     """Return a socket bound to the port, so that nobody takes it while Prefect starts.
 
     Raises:
@@ -100,11 +114,11 @@ def reserve_port(port: int) -> socket.socket:
     reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        reserved.bind((HOST, port))
+        reserved.bind((host, port))
     except OSError as error:
         reserved.close()
         raise UnreachableError(
-            f"port {port} on {HOST} cannot be used for Prefect: {error.strerror}.\n"
+            f"port {port} on {host} cannot be used for Prefect: {error.strerror}.\n"
             "Does the engine run already (`breach status`)? If not, set BREACH_PREFECT_PORT to a free port."
         ) from None
     return reserved
@@ -121,7 +135,7 @@ class Engine:
     def __init__(self, settings: Settings, *, tell: Tell, debug: bool = False) -> None:
         self._settings, self._tell, self._debug = settings, tell, debug
         self._stop = threading.Event()
-        self._socket = None if settings.prefect_api_url else reserve_port(settings.prefect_port)
+        self._socket = None if settings.prefect_api_url else reserve_port(settings.prefect_port, settings.prefect_host)
         self._ticker = Ticker(connected.desk, now=connected.now, trouble=self._trouble)
         self._prefect = threading.Thread(target=self._hold_prefect, name="prefect", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None

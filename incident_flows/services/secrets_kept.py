@@ -92,13 +92,6 @@ def house_sign(desk: Desk, purpose: str, text: str) -> str:
     return desk.vault.sign(house_key(desk), purpose, text)
 
 
-def fresh_seed() -> str:
-    """Return a seed for a second factor, as authenticator apps take it."""
-    import pyotp
-
-    return pyotp.random_base32()
-
-
 def seed_address(seed: str, account: str) -> str:
     """Return what the QR code says."""
     import pyotp

@@ -55,7 +55,9 @@ class House:
 
     def browser(self, name: str | None = None, *, base_url: str = HERE) -> Browser:
         """Return a browser, signed in if an account is named."""
-        browser = Browser(self.app, base_url=base_url, follow_redirects=False)
+        browser = Browser(
+            self.app, base_url=base_url, follow_redirects=False, headers={"user-agent": "a browser"}
+        )
         self._opened.callback(browser.close)
         if name is not None:
             with self.desk.database.read() as tx:

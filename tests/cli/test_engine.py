@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from incident_flows.cli.main import app
-from incident_flows.errors import UnreachableError
+from incident_flows.errors import InputError, UnreachableError
 from incident_flows.flows import connected
 from incident_flows.flows.engine import prefect_environment, reserve_port, ui_address
 from incident_flows.settings import Settings
@@ -174,6 +174,25 @@ def test_the_engine_has_a_prefect_of_its_own_and_hears_no_variable_of_the_users(
     assert found["DO_NOT_TRACK"] == "1"
     assert "PREFECT_LOGGING_LEVEL" not in found
     assert found["PATH"] == "/bin"
+
+
+@pytest.mark.parametrize("name", ["BREACH_HOST", "BREACH_PREFECT_HOST"])
+def test_beyond_loopback_prefect_asks_for_a_secret_that_stays_the_same(tmp_path: Path, name: str) -> None:
+    assert "PREFECT_SERVER_API_AUTH_STRING" not in prefect_environment(_settings(tmp_path), {})
+    settings = _settings(tmp_path, **{name: "0.0.0.0", "BREACH_CONSOLE_URL": "https://breach.example.org"})
+    found = prefect_environment(settings, {})
+    secret = found["PREFECT_SERVER_API_AUTH_STRING"]
+    assert len(secret) > 30
+    assert found["PREFECT_API_AUTH_STRING"] == secret  # our own client knows it
+    assert prefect_environment(settings, {})["PREFECT_SERVER_API_AUTH_STRING"] == secret
+    assert (tmp_path / "keys" / "prefect.auth").stat().st_mode & 0o077 == 0
+    assert found["PREFECT_API_URL"] == "http://127.0.0.1:4290/api"
+
+
+def test_beyond_loopback_the_console_wants_tls_in_front(tmp_path: Path) -> None:
+    for address in ("", "http://breach.example.org"):
+        with pytest.raises(InputError, match="BREACH_CONSOLE_URL"):
+            _settings(tmp_path, BREACH_HOST="0.0.0.0", BREACH_CONSOLE_URL=address)
 
 
 def test_a_prefect_set_on_purpose_is_used_with_all_that_was_set_for_it(tmp_path: Path) -> None:

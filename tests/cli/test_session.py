@@ -112,7 +112,7 @@ def test_a_breach_from_report_to_dossier(breach: Terminal, tmp_path: Path) -> No
     assert [line.split(" ")[1] for line in drafted] == ["awaiting-approval"] * 4
     assert _lines(breach(f"draft {REF}"), "N-000") == [f"{line} (as before)" for line in drafted]
     assert "somebody else has to approve it" in breach.refused("approve", REF, "N-0001")
-    assert breach("account add boris --role approver") == "boris: approver\n"
+    assert breach("account add boris --role approver").startswith("boris: approver\nHand boris this link")
     breach.refused("approve", REF, "N-0001", "--as", "boris", "--sha256", "0000")
     assert "nothing is approved" in breach.refused("notify", REF)
     assert "must be approved first" in breach.refused("notify", REF, "N-0001")

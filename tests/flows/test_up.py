@@ -234,3 +234,14 @@ def test_status_and_doctor_see_it(engine: Engine) -> None:
     doctor = breach(engine.home, engine.port, "doctor")
     assert doctor.returncode == 0, doctor.stdout
     assert "ok   Prefect: answers at" in doctor.stdout
+    assert "ok   console: answers at" in doctor.stdout
+
+
+def test_the_console_is_served_and_a_link_printed_while_nobody_can_sign_in(engine: Engine) -> None:
+    address = f"http://127.0.0.1:{engine.port + 1}"
+    assert f"Console: {address}" in engine.up.text
+    link = next(line for _, line in engine.up.lines if line.startswith(f"{address}/set-up/"))
+    page = httpx.get(link, trust_env=False)
+    assert page.status_code == 200
+    assert "password" in page.text
+    assert httpx.get(address, trust_env=False).headers["location"] == "/sign-in"

@@ -91,6 +91,7 @@ def environment(home: Path, port: int) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"},
         "BREACH_HOME": str(home),
         "BREACH_PREFECT_PORT": str(port),
+        "BREACH_PORT": str(port + 1),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "true",  # a variable of the user's own: has no say here
         "PYTHONUNBUFFERED": "1",
     }
