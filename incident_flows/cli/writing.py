@@ -18,7 +18,7 @@ NOTICE = Annotated[str, typer.Argument(metavar="NOTICE", help="Such as N-0001.")
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    for verb in (open_, facts, decide, notify, recipients, close, dossier):
+    for verb in (open_, facts, decide, notify, close, dossier):
         app.command(verb.__name__.rstrip("_"))(edge(verb))
 
 
@@ -301,49 +301,6 @@ def notify(
             render.say("", one.form)
         if one.next:
             render.say(f"  → {one.next}")
-
-
-def recipients(
-    incident: ID,
-    what: Annotated[str, typer.Argument(metavar="import")],
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv")],
-    delimiter: Annotated[
-        str | None, typer.Option("--delimiter", help="Default: the one the header line uses.")
-    ] = None,
-    encoding: Annotated[str, typer.Option("--encoding", help="Default: UTF-8.")] = "utf-8-sig",
-    json: Json = False,
-    as_: As = None,
-) -> None:
-    """Take in the people to be told; report every row refused, and why."""
-    from incident_flows.services.recipients import import_recipients, imported_json
-
-    if what != "import":
-        raise common.misused(f"{what!r} is no action; write `breach recipients {incident} import FILE.csv`")
-    if delimiter == r"\t":
-        delimiter = "\t"
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-        raise common.misused("--delimiter: write one character, such as ;")
-    desk = common.desk()
-    done = import_recipients(
-        desk,
-        incident,
-        file,
-        actor=common.actor(desk, as_),
-        now=common.now(),
-        delimiter=delimiter,
-        encoding=encoding,
-    )
-    if json:
-        render.print_json(imported_json(done))
-        return
-    render.say(
-        f"{incident}: {done.total} rows: {done.accepted} taken in, {done.duplicates} duplicates, "
-        f"{done.refused_total} refused"
-    )
-    for line, reason in done.refused[:200]:
-        render.say(f"  line {line}: {reason}")
-    if done.refused_total > 200:
-        render.say(f"  … and {done.refused_total - 200} more (--json lists them)")
 
 
 def close(

@@ -11,6 +11,7 @@ from incident_flows.errors import IllegalTransitionError
 from incident_flows.services.assess import QUESTIONS, plan_steps
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.phases import last_filed
+from incident_flows.services.shred import cancel_retention, plan_retention
 from incident_flows.storage.database import Tx
 
 
@@ -94,6 +95,8 @@ def close(desk: Desk, ref: str, *, actor: Actor, now: datetime) -> Any:
             more = [f"  … and {len(unfinished) - 40} more"] if len(unfinished) > 40 else []
             raise IllegalTransitionError("\n".join([f"{ref} cannot be closed yet:", *lines, *more]))
         closed = tx.incidents.close(ref, now)
+        if tx.people.count(incident.id):
+            plan_retention(tx, desk, incident, now=now)
         plan_steps(tx, desk, ref, now=now)
         write_journal(tx, desk, at=now, actor=actor.name, act="closed", ref=ref, subject=ref, payload={})
         desk.reached("close:before-commit")
@@ -106,6 +109,7 @@ def reopen(desk: Desk, ref: str, *, because: str, actor: Actor, now: datetime) -
     with desk.database.write() as tx:
         tx.incidents.lock(ref)
         incident = tx.incidents.reopen(ref)
+        cancel_retention(tx, incident.id)
         write_journal(
             tx,
             desk,

@@ -28,6 +28,7 @@ from incident_flows.services.assess import ladders_of
 from incident_flows.services.audit import UNSURE
 from incident_flows.services.call import Told, call_team
 from incident_flows.services.desk import LEASE, Desk, write_journal
+from incident_flows.services.shred import shred_on_schedule
 from incident_flows.storage.database import Tx
 from incident_flows.storage.steps import Fired, PlannedRow
 
@@ -127,6 +128,11 @@ def _page(desk: Desk, row: Any, *, rota: Rota | None, at: datetime, last: dateti
     if "approval" in detail and (dropped := _no_longer_waiting(desk, row)):
         return Page(row, at, title, late, None, None, Told(said={"shown": dropped, "needless": True}))
     body = f"{row.oid}\nEnd of the period: {detail.get('end_at')}"
+    if "shred" in detail:
+        said = shred_on_schedule(desk, row.incident_ref, now=at)
+        if "against" not in said:
+            return Page(row, at, title, late, because, doubt, Told(said=dict(said)))
+        body = "Not shredded, because:\n" + "\n".join(said["against"][:20])
     if detail.get("provisional"):
         body += "\nThis end is provisional: something that decides it is not known yet."
     if because:

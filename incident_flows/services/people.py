@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from incident_flows.errors import TamperedError
 from incident_flows.services.desk import Desk
+from incident_flows.services.packed import Packed, unpack
 
 _ONE_BY_ONE = b"\0"  # a block whose people were sealed each by themselves, by an earlier version
 
@@ -49,10 +47,6 @@ class Person:
     guardian_name: str | None = field(default=None, repr=False)
     guardian_email: str | None = field(default=None, repr=False)
     minor: bool | None = None
-
-
-# What stands of a person in a block, in this order; what is empty at the end is left out.
-Packed = list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ def open_block(desk: Desk, incident: Any, row: Any) -> list[Person]:
         packed = [_opened_alone(desk, incident, one) for one in json.loads(sealed[1:])]
     else:
         opened = desk.vault.open_(incident.wrapped_key, incident.ref, purpose_of(row.first), sealed)
-        packed = orjson.loads(zlib.decompress(opened))
+        packed = unpack(opened)
     if len(packed) != row.count:
         raise TamperedError(
             f"{incident.ref}: a block of people holds another number of them than was stored."
@@ -121,11 +115,6 @@ def person(desk: Desk, ref: str, number: int) -> Person:
 def purpose_of(first: int) -> str:
     """Return what a block is sealed for, so that none can be put in another's place."""
     return f"recipient-block:{first}"
-
-
-def pack(people: Sequence[Packed]) -> bytes:
-    """Return a block's people as they are sealed."""
-    return zlib.compress(orjson.dumps(people), 1)
 
 
 def summary_of(people: Sequence[Packed]) -> list[tuple[str | None, str | None, int]]:

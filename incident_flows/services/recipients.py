@@ -1,16 +1,12 @@
-"""Takes in the people to be told from a CSV file: every row accepted, a duplicate, or refused with a reason.
+"""Takes in the people to be told from a list: every row accepted, a duplicate, or refused with a reason.
 
-Addresses are sealed in the incident's vault before they touch the database; a refused row is reported by
-its line and the reason, never by its content.
+People are sealed in the incident's vault, a block at a time, before they touch the database; a refused row is
+reported by its line and the reason, never by its content, unless the person asks for it in a file of their own.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,45 +14,36 @@ from typing import Any
 
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError, StorageError
-from incident_flows.knowledge.files import read_bytes
 from incident_flows.services.desk import Desk, write_journal
-from incident_flows.services.people import Packed, pack, purpose_of, summary_of
+from incident_flows.services.packed import Packed, pack, unpack
+from incident_flows.services.people import purpose_of, summary_of
+from incident_flows.services.people_file import Asked, Listed, PeopleFile
+from incident_flows.services.people_rows import Layout, minors_from
+from incident_flows.services.people_workers import PackedBlock, Result, results
+from incident_flows.services.refused_file import RefusedFile
 from incident_flows.services.seen import Seen
-from incident_flows.storage.people import NewBlock
-from notifications import Address, InvalidMessageError
+from incident_flows.storage.database import Tx
+from incident_flows.storage.people import DIGEST_BYTES, NewBlock
 
-LIMIT = 200_000_000  # bytes
-ADDRESS_COLUMNS = (
-    "email",
-    "e-mail",
-    "mail",
-    "email address",
-    "e-mail address",
-    "correo",
-    "correo electrónico",
-    "e-mail-adresse",
-)
-OTHER_COLUMNS = {
-    "name": "name",
-    "language": "language",
-    "lang": "language",
-    "place": "place",
-    "country": "place",
-}
-BATCH = 1000  # people to a block, and a block to a transaction
+BATCH = 1000  # people to a block
+BLOCKS_AT_ONCE = 8  # blocks to a transaction
 LISTED = 10_000  # refused rows that are named one by one; more than that is a wrong file
-QUOTE_LINES = 20  # an address list has no value of more lines; a quote left open swallows everything
+SHOWN = 5  # people of a preview
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
+Progress = Callable[[int, int], None]
 
 
 @dataclass
 class Imported:
-    """What taking in a file did.
+    """What taking in a file did, or would do.
 
     Attributes:
         refused: Line number (from 1, the header being 1) and reason, of the first `LISTED` rows not taken in.
         refused_total: How many rows were not taken in.
+        warned: Line and what to look at, of the first `LISTED` rows taken in with a doubt.
+        by_post: People taken in without an address, who can be reached by post only.
+        columns: Our names of the columns used, with their headings.
+        shown: Of a preview: the first people, masked.
     """
 
     accepted: int = 0
@@ -64,16 +51,17 @@ class Imported:
     refused: list[tuple[int, str]] = field(default_factory=list)
     refused_total: int = 0
     total: int = 0
+    warned: list[tuple[int, str]] = field(default_factory=list)
+    by_post: int = 0
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    shown: list[dict[str, Any]] = field(default_factory=list)
 
-    def refuse(self, line: int, reason: str) -> None:
-        """Count a row that is not taken in."""
-        self.refused_total += 1
-        if len(self.refused) < LISTED:
-            self.refused.append((line, reason))
-
-
-class _RefusedRowError(Exception):
-    """One row cannot be taken in; the reason never quotes it."""
+    def add(self, result: Result) -> None:
+        """Count a piece of the file."""
+        self.total += result.rows
+        self.refused_total += len(result.refused)
+        self.refused += result.refused[: LISTED - len(self.refused)]
+        self.warned += result.warned[: LISTED - len(self.warned)]
 
 
 def import_recipients(
@@ -84,222 +72,285 @@ def import_recipients(
     actor: Actor,
     now: datetime,
     delimiter: str | None = None,
-    encoding: str = "utf-8-sig",
+    encoding: str = "utf-8",
+    columns: dict[str, str] | None = None,
+    sheet: str | None = None,
+    expect: int | None = None,
+    refused_to: Path | None = None,
+    preview: bool = False,
+    progress: Progress | None = None,
+    workers: int | None = None,
 ) -> Imported:
-    """Take in a CSV file with a header line and an address column; `name`, `language`, `place` are optional.
+    """Take in a list with a header line and an address column.
 
-    The file is read twice: whole, to be sure that it is CSV; then row by row, stored a batch to a
-    transaction, so that a long list fills no memory and holds up no reminder. Broken off between batches, it
-    is simply taken in again: nobody is stored twice.
+    The file is read twice: whole, to be sure that it is a list; then piece by piece, stored some blocks to a
+    transaction, so that a long list fills no memory and holds up no reminder. Broken off between, it is simply
+    taken in again: nobody is stored twice.
+
+    Args:
+        columns: Headings of columns that are not recognised, by our names of them.
+        sheet: Of a spreadsheet that has several.
+        expect: How many rows there must be; anything else is refused.
+        refused_to: A new file for the refused rows, with line and reason.
+        preview: Say what would happen, and store nothing.
+        progress: Told the rows done and the rows there are.
+        workers: Processes that read; None for what suits the file, 0 for this one.
 
     Raises:
-        InputError: Not CSV, a quote left open, the wrong encoding, no address column, nobody in it; nothing
-            is taken in.
+        InputError: Not CSV, a quote left open, the wrong encoding, no address column, nobody in it, another
+            number of rows than expected; nothing is taken in.
         IllegalTransitionError: The incident is closed.
     """
     actor.require("recipients")
-    raw = read_bytes(path, limit=LIMIT)
-    if sum(1 for _ in _rows(raw, path.name, delimiter=delimiter, encoding=encoding)) == 0:
-        raise InputError(f"{path.name}: has a header and nobody under it; nothing was taken in")
-    sha256 = hashlib.sha256(raw).hexdigest()
-    with desk.database.write() as tx:
-        incident = tx.incidents.lock(ref)
-        if incident.state == "closed":
+    file = PeopleFile(path, Asked(encoding, delimiter, columns or {}, sheet))
+    export = None
+    try:
+        listed = file.listed
+        if expect is not None and expect != listed.rows:
+            raise InputError(
+                f"{path.name}: has {listed.rows} rows where {expect} were expected; nothing was taken in"
+            )
+        export = RefusedFile(refused_to, listed.header) if refused_to is not None else None
+        with desk.database.read() as tx:
+            intake = _Intake(desk, tx, ref, preview=preview)
+        if not preview:
+            with desk.database.write() as tx:
+                tx.incidents.lock(ref)
+                intake.import_id = tx.people.begin_import(
+                    intake.incident.id, listed.sha256, now, actor.name
+                ).id
+        done = intake.result
+        done.columns = {
+            ours: [listed.header[place] for place in places] for ours, places in listed.columns.items()
+        }
+        layout = Layout(
+            width=len(listed.header),
+            columns=listed.columns,
+            delimiter=listed.delimiter,
+            places=frozenset(desk.library.lawbook.places),
+            lookup_key=desk.vault.lookup_key(intake.incident.wrapped_key),
+            minors_from=minors_from(now.date()),
+            keep_refused=export is not None,
+        )
+        found = results(file.pieces(), layout, block=BATCH, size=listed.size, workers=workers)
+        for result in found:
+            intake.take(result, now=now)
+            if export is not None:
+                export.write(result.refused, result.refused_values)
+            if progress is not None:
+                progress(done.total, listed.rows)
+        if not preview:
+            _finish(desk, ref, intake, listed, actor=actor.name, now=now)
+    finally:
+        file.close()
+        if export is not None:
+            export.close()
+    return done
+
+
+class _Intake:
+    """The writing end: one process that knows who is there already."""
+
+    def __init__(self, desk: Desk, tx: Tx, ref: str, *, preview: bool) -> None:
+        self.incident = tx.incidents.get(ref)
+        if self.incident.state == "closed":
             raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
-        desk.vault.address_hmac(incident.wrapped_key, "the master key is the right one")
-        begun = tx.people.begin_import(incident.id, sha256, now, actor.name)
-        seen = Seen()
-        for _, digests in tx.people.digests(incident.id):
-            seen.add_new(digests)
-    result = Imported()
-    batch: list[tuple[bytes, Packed]] = []
-    for line, row in _rows(raw, path.name, delimiter=delimiter, encoding=encoding):
-        result.total += 1
+        desk.vault.address_hmac(self.incident.wrapped_key, "the master key is the right one")
+        self.result = Imported()
+        self.import_id: int | None = None
+        self._desk, self._preview = desk, preview
+        self._seen = Seen()
+        self._end = 0
+        for first, digests in tx.people.digests(self.incident.id):
+            self._seen.add_new(digests)
+            self._end = first + len(digests) // DIGEST_BYTES
+
+    def take(self, result: Result, *, now: datetime) -> None:
+        """Store what a piece of the file holds, some blocks to a transaction."""
+        done = self.result
+        done.add(result)
+        if self._preview:
+            self._show(result)
+        blocks = [block for one in result.blocks if (block := self._new(one)).count]
+        for start in range(0, len(blocks), BLOCKS_AT_ONCE):
+            part = blocks[start : start + BLOCKS_AT_ONCE]
+            stored = part if self._preview else self._store(part, now=now)
+            done.accepted += sum(block.count for block in stored)
+            done.by_post += sum(len(block.without_address) for block in stored)
+
+    def _show(self, result: Result) -> None:
+        for block in result.blocks:
+            if len(self.result.shown) < SHOWN:
+                people = unpack(block.packed)[: SHOWN - len(self.result.shown)]
+                self.result.shown += [_masked(one) for one in people]
+
+    def _new(self, block: PackedBlock) -> PackedBlock:
+        """Return a block without those who are there already."""
+        known = self._seen.add_new(block.digests)
+        return self._without(block, set(known)) if known else block
+
+    def _without(self, block: PackedBlock, places: set[int]) -> PackedBlock:
+        self.result.duplicates += len(places)
+        kept = [place for place in range(block.count) if place not in places]
+        people = unpack(block.packed)
+        new = [people[place] for place in kept]
+        digests = b"".join(
+            block.digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES] for place in kept
+        )
+        without = [place for place, one in enumerate(new) if not one[0]]
+        return PackedBlock(len(new), pack(new), digests, summary_of(new), without)
+
+    def _store(self, blocks: Sequence[PackedBlock], *, now: datetime) -> list[PackedBlock]:
+        desk, incident, stored = self._desk, self.incident, list[PackedBlock]()
         try:
-            batch.append(_checked(desk, incident, row))
-        except _RefusedRowError as error:
-            result.refuse(line, str(error))
-        if len(batch) == BATCH:
-            _store(desk, incident, batch, begun.id, seen, result)
-    _store(desk, incident, batch, begun.id, seen, result)
+            with desk.database.write() as tx:
+                current = tx.incidents.lock(incident.ref)
+                if current.wrapped_key is None or current.state == "closed":
+                    raise IllegalTransitionError(
+                        f"{incident.ref} was closed or its people were shredded meanwhile; "
+                        f"{self.result.accepted} people were taken in before"
+                    )
+                first = tx.people.count(incident.id)
+                others = self._of_others(tx) if first != self._end else frozenset()
+                for block in blocks:
+                    new = self._apart_from(block, others)
+                    if not new.count:
+                        continue
+                    sealed = desk.vault.seal(
+                        incident.wrapped_key, incident.ref, purpose_of(first), new.packed
+                    )
+                    row = NewBlock(first, new.count, sealed, new.digests, new.summary)
+                    tx.people.add_block(incident.id, row, self.import_id)
+                    for place in new.without_address:
+                        tx.people.except_(incident.id, first + place, "no-address", now)
+                    first += new.count
+                    stored.append(new)
+        except StorageError as error:
+            raise StorageError(
+                f"{error}\n{self.result.accepted} people were taken in before; import the file again for the rest."
+            ) from None
+        self._end = first
+        desk.reached("recipients:batch-stored")
+        return stored
+
+    def _of_others(self, tx: Tx) -> frozenset[bytes]:
+        """Return the digests of people somebody else took in since we looked."""
+        found: set[bytes] = set()
+        for _, digests in tx.people.digests(self.incident.id, after=self._end - 1):
+            self._seen.add_new(digests)
+            found.update(
+                digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES)
+            )
+        return frozenset(found)
+
+    def _apart_from(self, block: PackedBlock, others: frozenset[bytes]) -> PackedBlock:
+        if not others:
+            return block
+        known = {
+            place
+            for place in range(block.count)
+            if block.digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES] in others
+        }
+        return self._without(block, known) if known else block
+
+
+def _finish(
+    desk: Desk, ref: str, intake: _Intake, listed: Listed, *, actor: str, now: datetime
+) -> None:
+    done = intake.result
+    assert intake.import_id is not None
     with desk.database.write() as tx:
         tx.people.finish_import(
-            begun.id, result.accepted, result.refused_total, result.duplicates, result.refused
+            intake.import_id, done.accepted, done.refused_total, done.duplicates, done.refused
         )
         write_journal(
             tx,
             desk,
             at=now,
-            actor=actor.name,
+            actor=actor,
             act="recipients-imported",
             ref=ref,
             subject=ref,
             payload={
-                "file_sha256": sha256,
-                "accepted": result.accepted,
-                "duplicates": result.duplicates,
-                "refused": result.refused_total,
-                "rows": result.total,
+                "file_sha256": listed.sha256,
+                "accepted": done.accepted,
+                "duplicates": done.duplicates,
+                "refused": done.refused_total,
+                "rows": done.total,
+                "by_post": done.by_post,
             },
         )
-    return result
 
 
-def _store(
-    desk: Desk,
-    incident: Any,
-    batch: list[tuple[bytes, Packed]],
-    import_id: int,
-    seen: Seen,
-    result: Imported,
-) -> None:
-    known = set(seen.add_new(b"".join(digest for digest, _ in batch)))
-    new = [one for place, one in enumerate(batch) if place not in known]
-    result.duplicates += len(known)
-    if new:
-        people = [person for _, person in new]
-        try:
-            with desk.database.write() as tx:
-                first = tx.people.count(tx.incidents.lock(incident.ref).id)
-                sealed = desk.vault.seal(incident.wrapped_key, incident.ref, purpose_of(first), pack(people))
-                digests = b"".join(digest for digest, _ in new)
-                block = NewBlock(first, len(new), sealed, digests, summary_of(people))
-                tx.people.add_block(incident.id, block, import_id)
-        except StorageError as error:
-            raise StorageError(
-                f"{error}\n{result.accepted} people were taken in before; import the file again for the rest."
-            ) from None
-    result.accepted += len(new)
-    batch.clear()
-    desk.reached("recipients:batch-stored")
+def _masked(person: Packed) -> dict[str, Any]:
+    """Return a person of a preview, so that columns can be checked and nobody is read out.
 
-
-def _checked(desk: Desk, incident: Any, row: dict[str, str] | str) -> tuple[bytes, Packed]:
-    """Return the keyed hash of a person's address, and the person."""
-    if isinstance(row, str):
-        raise _RefusedRowError(row)
-    if not row["email"].strip():
-        raise _RefusedRowError("address is empty")
-    try:
-        address = Address(row["email"].strip()).email
-    except InvalidMessageError as error:
-        raise _RefusedRowError(f"address {error.reason}") from None
-    place = row.get("place", "").strip().upper() or None
-    if place is not None and place not in desk.library.lawbook.places:
-        raise _RefusedRowError("place is no country or state; write an ISO code such as ES or US-CA")
-    language = row.get("language", "").strip().lower().replace("_", "-").split("-")[0] or None
-    if language is not None and not _LANGUAGE.fullmatch(language):
-        raise _RefusedRowError("language is no code; write two letters such as es or de")
-    name = row.get("name", "").strip() or None
-    return desk.vault.address_digest(incident.wrapped_key, address), [address, name, language, place]
-
-
-def _rows(
-    raw: bytes, name: str, *, delimiter: str | None, encoding: str
-) -> Iterator[tuple[int, dict[str, str] | str]]:
-    """Yield each row's first line and its values by our names, or why the row cannot be used."""
-    lines = _lines(raw, name, encoding)
-    header_line, before = next(((line, number) for number, line in enumerate(lines) if line.strip()), ("", 0))
-    if not header_line:
-        raise InputError(f"{name}: is empty; the first line names the columns, one of them email")
-    separator = delimiter or max(",;\t", key=header_line.count)
-
-    def all_lines() -> Iterator[str]:
-        yield header_line
-        yield from lines
-
-    reader = csv.reader(all_lines(), delimiter=separator, strict=True)
-    first = before + 1
-    try:
-        header = [column.strip().lower() for column in next(reader)]
-        columns = _columns(header, name, first)
-        while True:
-            first = before + reader.line_num + 1
-            values = next(reader, None)
-            if values is None:
-                return
-            spans = before + reader.line_num - first
-            if spans > QUOTE_LINES:
-                raise InputError(
-                    f"{name}:{first}: a quoted value runs over {spans} lines; a quote is probably left open"
-                )
-            if not values:
-                continue
-            if len(values) != len(header):
-                found = f"has {len(values)} columns where the header names {len(header)}"
-                yield first, f"{found}; check quotes and separators"
-            else:
-                yield first, {key: values[number] for number, key in columns.items()}
-    except csv.Error as error:
-        raise InputError(
-            f"{name}:{first}: is not proper CSV ({error}); a quote is probably left open. "
-            "Nothing was taken in"
-        ) from None
-
-
-def _lines(raw: bytes, name: str, encoding: str) -> Iterator[str]:
-    """Yield the lines of a file, decoded as they come."""
-    try:
-        text = io.TextIOWrapper(io.BytesIO(raw), encoding=encoding, newline="")
-    except LookupError:
-        raise InputError(
-            f"--encoding: {encoding!r:.40} is not known; write utf-8, cp1252, utf-16 …"
-        ) from None
-    number = 0
-    try:
-        for line in text:
-            number += 1
-            if "\0" in line:
-                raise InputError(
-                    f"{name}:{number}: holds NUL bytes, so it is no CSV text in this encoding; "
-                    "export it as CSV in UTF-8"
-                )
-            yield line
-    except UnicodeError:
-        shown = encoding.removesuffix("-sig").upper()
-        raise InputError(
-            f"{name}:{_undecodable_line(raw, encoding)}: is not {shown} text; save it as UTF-8, "
-            "or say what it is: --encoding cp1252"
-        ) from None
-
-
-def _undecodable_line(raw: bytes, encoding: str) -> int:
-    try:
-        raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        return raw[: error.start].count(b"\n") + 1
-    except UnicodeError:
-        return 1  # such as UTF-16 without its mark
-    return 1
-
-
-def _columns(header: list[str], name: str, line: int) -> dict[int, str]:
-    """Return our name of each column we use, by its number; each at most once."""
-    ours = {**dict.fromkeys(ADDRESS_COLUMNS, "email"), **OTHER_COLUMNS}
-    columns: dict[int, str] = {}
-    for number, column in enumerate(header):
-        key = ours.get(column)
-        if key is None:
-            continue
-        if key in columns.values():
-            raise InputError(
-                f"{name}:{line}: two columns stand for {key}; keep one, and rename or remove the other"
-            )
-        columns[number] = key
-    if "email" not in columns.values():
-        raise InputError(
-            f"{name}:{line}: no column holds addresses ({len(header)} columns, none called email); "
-            "name one of them email"
-        )
-    return columns
+    >>> _masked(["ana@people.example", "Ana", "es", None])["email"]
+    'a***@p***.example'
+    """
+    local, _, domain = person[0].rpartition("@")
+    host, _, top = domain.rpartition(".")
+    email = f"{local[:1]}***@{host[:1]}***.{top}" if local else None
+    name = f"{person[1][:1]}***" if person[1] else None
+    return {"email": email, "name": name, "language": person[2], "place": person[3]}
 
 
 def imported_json(imported: Imported) -> dict[str, Any]:
     """Return what `--json` prints."""
-    return {
+    found = {
         "rows": imported.total,
         "accepted": imported.accepted,
         "duplicates": imported.duplicates,
         "refused_total": imported.refused_total,
         "refused": [{"line": line, "because": reason} for line, reason in imported.refused],
+        "warned": [{"line": line, "because": reason} for line, reason in imported.warned],
+        "by_post": imported.by_post,
+        "columns": imported.columns,
     }
+    return {**found, "shown": imported.shown} if imported.shown else found
+
+
+def recipients(desk: Desk, ref: str) -> dict[str, Any]:
+    """Return who is to be told, as counts: by language, place and state; and the files they came from."""
+    from incident_flows.core.instants import show_utc
+    from incident_flows.services.shred import retention_of
+
+    with desk.database.read() as tx:
+        incident = tx.incidents.get(ref)
+        pairs = tx.people.by_language_and_place(incident.id)
+        languages, places = dict[str, int](), dict[str, int]()
+        for (language, place), count in pairs.items():
+            languages[language or "unknown"] = languages.get(language or "unknown", 0) + count
+            places[place or "unknown"] = places.get(place or "unknown", 0) + count
+        return {
+            "id": ref,
+            "people": tx.people.count(incident.id),
+            "languages": dict(sorted(languages.items())),
+            "places": dict(sorted(places.items())),
+            "exceptions": tx.people.exception_counts(incident.id),
+            "deliveries": dict(tx.deliveries.counts(incident.id)),
+            "imports": [
+                {
+                    "at": show_utc(row.at),
+                    "by": row.by,
+                    "file_sha256": row.file_sha256,
+                    "accepted": row.accepted,
+                    "duplicates": row.duplicates,
+                    "refused": row.refused,
+                }
+                for row in tx.people.imports(incident.id)
+            ],
+            "shredded": incident.wrapped_key is None,
+            "shred_due": retention_of(desk, tx, incident),
+        }
+
+
+def refused_rows(desk: Desk, ref: str) -> list[dict[str, Any]]:
+    """Return the refused rows of every file taken in, by line and reason."""
+    with desk.database.read() as tx:
+        incident = tx.incidents.get(ref)
+        return [
+            {"import": number, "file_sha256": row.file_sha256, "line": line, "because": reason}
+            for number, row in enumerate(tx.people.imports(incident.id), start=1)
+            for line, reason in row.refused_rows
+        ]

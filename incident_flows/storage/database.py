@@ -126,6 +126,26 @@ class Database:
                 connection.execute(text("UPDATE counter SET value = value WHERE name = ''"))
                 transaction.rollback()
 
+    def clear_traces(self) -> bool:
+        """Let nothing that was overwritten stand in files beside the tables; False if others hold it there.
+
+        SQLite's log is written back and cut to nothing. PostgreSQL is told to clear the old rows; its own log and
+        any backup of it are the administrator's.
+        """
+        with self._said_plainly(), self._engine.connect() as connection:
+            if not self._is_sqlite:
+                plain = connection.execution_options(isolation_level="AUTOCOMMIT", breach_writes=True)
+                plain.exec_driver_sql("VACUUM incident, recipient_block, delivery, letter_batch")
+                return True
+        with self._said_plainly():
+            raw = self._engine.raw_connection()
+            try:
+                raw.cursor().execute("PRAGMA query_only=OFF")
+                (busy, *_) = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                raw.close()
+        return not busy
+
     def dispose(self) -> None:
         """Close all connections; the object may be used again and opens new ones."""
         self._engine.dispose()
@@ -264,7 +284,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     # synchronous=FULL: what is committed survives a power cut. recursive_triggers: without it,
     # INSERT OR REPLACE deletes journal rows past the triggers.
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+    # secure_delete: a shredded key must not lie about in a free page.
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

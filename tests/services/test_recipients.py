@@ -179,6 +179,7 @@ def test_a_list_broken_off_is_taken_in_again_with_nobody_twice(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipients, "BATCH", 10)
+    monkeypatch.setattr(recipients, "BLOCKS_AT_ONCE", 1)
     ref = house.open("aimigos-studio")
     content = "email\n" + "".join(f"person-{n}@people.example\n" for n in range(35))
 
@@ -198,6 +199,7 @@ def test_a_long_list_does_not_keep_others_from_writing(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipients, "BATCH", 10)
+    monkeypatch.setattr(recipients, "BLOCKS_AT_ONCE", 1)
     ref = house.open("aimigos-studio")
     marks: list[int] = []
 
