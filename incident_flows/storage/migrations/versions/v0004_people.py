@@ -18,6 +18,16 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+_DELIVERY = (
+    ("ix_delivery_counts", ["incident_id", "state"], None),
+    ("ix_delivery_notice", ["notice_id", "id"], None),
+    ("ix_delivery_planned", ["id"], "state = 'planned'"),
+    ("ix_delivery_planned_notice", ["notice_id", "id"], "state = 'planned'"),
+    ("ix_delivery_claimed", ["claimed_until"], "state = 'claimed'"),
+    ("ix_delivery_in_doubt", ["incident_id", "id"], "state = 'in-doubt'"),
+)
+
+
 def upgrade() -> None:
     _people()
     _letters()
@@ -94,8 +104,13 @@ def _people() -> None:
     op.create_index("ix_recipient_exception_state", "recipient_exception", ["incident_id", "state", "number"])
     op.add_column("delivery", sa.Column("person", sa.Integer(), nullable=True))
     _move_deliveries(_move_people(block))
+    for name, _, _ in _DELIVERY:
+        op.drop_index(name, "delivery")
     with op.batch_alter_table("delivery") as delivery:
         delivery.drop_column("recipient_id")
+    for name, columns, where in _DELIVERY:  # in this order: SQLite takes the newest of those that fit
+        only = None if where is None else sa.text(where)
+        op.create_index(name, "delivery", columns, sqlite_where=only, postgresql_where=only)
     op.drop_table("recipient")
 
 
