@@ -17,6 +17,7 @@ from incident_flows.cli import (
     escalating,
     filing,
     following,
+    people,
     reading,
     writing,
 )
@@ -55,6 +56,7 @@ def everywhere(
 reading.register(app)
 writing.register(app)
 accounts.register(app)
+people.register(app)
 filing.register(app)
 escalating.register(app)
 alerts.register(app)
