@@ -188,6 +188,15 @@ def _has(*wanted: str) -> Rule:
     return rule
 
 
+def _key(facts: Facts, standing: Standing, about: About) -> Any:
+    data = facts.data
+    if data.protection is None:
+        return None
+    if data.protection != "encrypted":
+        return NotApplicable("the data were not encrypted")
+    return {True: "exposed", False: "safe", None: "unknown"}[data.key_exposed]
+
+
 def _unintelligible(facts: Facts, standing: Standing, about: About) -> Any:
     data = facts.data
     if data.protection is None:
@@ -260,6 +269,7 @@ RULES: Mapping[str, Rule] = {
     "hold": _hold,
     "integrity": _kind("integrity"),
     "intentional": _intentional,
+    "key": _key,
     "late": _late,
     "lateness_reason": _lateness_reason,
     "monitoring_offered": _measure("monitoring-offered"),

@@ -18,7 +18,7 @@ from incident_flows.knowledge.files import Document, faults_of
 # Vocabularies whose words stand in the facts' own types, not in policies/words.yaml.
 BUILT_IN = frozenset(
     (
-        "roles", "breach_kinds", "causes", "exposures", "mediums", "protections", "backups", "harm_levels",
+        "roles", "breach_kinds", "causes", "exposures", "mediums", "protections", "keys", "backups", "harm_levels",
         "places", "authorities",
     )
 )  # fmt: skip
