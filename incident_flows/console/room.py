@@ -23,6 +23,7 @@ router = APIRouter(prefix="/incidents/{ref}")
 Reader = Annotated[Actor, Depends(reads)]
 QUESTIONS_SHOWN = 12
 PERHAPS_SHOWN = 40
+FATES = ("delivered", "processed", "waiting", "deferred", "blocked", "bounced", "dropped")
 
 
 def shown(
@@ -127,10 +128,12 @@ def _changed(before: Any, row: Any) -> list[Piece]:
 
 
 def _people(request: Request, here: Room, imported: Any = None, **_: Any) -> dict[str, Any]:
-    imports, deliveries = imports_of(desk_of(request), here.incident.ref)
+    imports, deliveries, followed = imports_of(desk_of(request), here.incident.ref)
     return {
         "imports": imports,
         "bars": [(name, counts, bar(counts)) for name, counts in deliveries.items()],
+        "fates": [(name, counts, bar(counts, order=FATES)) for name, counts in followed.by_notice.items()],
+        "followed": followed,
         "imported": imported,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +10,10 @@ from typing import Any
 from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.close import Unfinished, against_closing
 from incident_flows.services.desk import Desk
+from incident_flows.services.follow import Followed, followed_in
+from incident_flows.services.letters import counts_of
 from incident_flows.services.tasks import tasks
 from incident_flows.services.wall import Clock, wall
-from incident_flows.storage.database import Tx
 from incident_flows.storage.wall import Only
 
 ALL_CLOCKS = 1000
@@ -94,7 +94,7 @@ def room(desk: Desk, ref: str, *, now: datetime) -> Room:
         decisions = tx.incidents.decisions(ref)
         unfinished = against_closing(tx, ref) if incident.state == "open" else []
         recipients = tx.people.count(incident.id)
-        deliveries = _told(tx, incident.id)
+        deliveries = counts_of(tx, incident.id)
     clocks = wall(desk, now=now, only=Only(incident=ref), limit=ALL_CLOCKS).clocks
     return Room(
         incident=incident,
@@ -110,13 +110,6 @@ def room(desk: Desk, ref: str, *, now: datetime) -> Room:
         unfinished=unfinished,
         todo=_todo(incident, clocks, notices, unfinished),
     )
-
-
-def _told(tx: Tx, incident_id: int, notice_id: int | None = None) -> dict[str, int]:
-    """Return deliveries by state, those of letters sent in batches counted in people."""
-    found = Counter(tx.deliveries.counts(incident_id, notice_id))
-    found.update(tx.letters.counts(incident_id, notice_id))
-    return dict(found)
 
 
 def tasks_of(desk: Desk, ref: str) -> list[dict[str, Any]]:
@@ -206,16 +199,18 @@ def notice_of(desk: Desk, ref: str, notice_ref: str) -> tuple[Any, Any | None, M
     with desk.database.read() as tx:
         notice = tx.notices.get(ref, notice_ref)
         before = tx.notices.get(ref, notice.supersedes) if notice.supersedes else None
-        return notice, before, _told(tx, notice.incident_id, notice.id)
+        return notice, before, counts_of(tx, notice.incident_id, notice.id)
 
 
-def imports_of(desk: Desk, ref: str) -> tuple[Sequence[Any], Mapping[str, Mapping[str, int]]]:
-    """Return the files of people taken in, newest first, and the deliveries of each notice by state."""
+def imports_of(desk: Desk, ref: str) -> tuple[Sequence[Any], Mapping[str, Mapping[str, int]], Followed]:
+    """Return the files of people taken in, newest first; per notice its deliveries; and what became of them."""
     with desk.database.read() as tx:
         incident = tx.incidents.get(ref)
         sent = {
-            row.ref: _told(tx, incident.id, row.id)
+            row.ref: counts_of(tx, incident.id, row.id)
             for row in tx.notices.list(ref)
             if row.state != "withdrawn"
         }
-        return tx.people.imports(incident.id)[::-1], {name: counts for name, counts in sent.items() if counts}
+        followed = followed_in(tx, ref)
+        imports = tx.people.imports(incident.id)[::-1]
+    return imports, {name: counts for name, counts in sent.items() if counts}, followed

@@ -129,6 +129,32 @@ def test_a_file_of_people_is_taken_in_and_no_page_shows_them(house: Any, ref: st
     assert show(house.desk, ref)["recipients"] == 1
 
 
+def test_letters_to_people_are_sent_once_and_counted(house: Any, ref: str, browser: Any) -> None:
+    told = ("what_happened", "consequences", "measures_taken", "measures_proposed", "advice")
+    change = {
+        "narrative": dict.fromkeys(told, "It is said."),
+        "organisation": {"dpo": {"name": "A. Officer", "phone": "+34 600 000 000"}},
+        "people": {"total": 3, "by_place": {"GB": 3, "ES": None}},
+    }
+    change_facts(house.desk, ref, change, actor=house.person(), now=house.now, source="t")
+    anna, boris = browser("anna"), browser("boris")
+    content = "email,place\n" + "".join(f"p{number}@home.example,GB\n" for number in range(3))
+    assert (
+        "3 people taken in"
+        in _send(anna, f"/incidents/{ref}/people", files={"file": ("p.csv", content)}).text
+    )
+    (done, *_), _ = draft(house.desk, ref, "eu-gdpr/tell-people@people", actor=house.person(), now=house.now)
+    path = f"/incidents/{ref}/notices/{done.notice.ref}"
+    assert _send(boris, f"{path}/approve", sha256=done.notice.sha256).status_code == 303
+    for _ in range(2):
+        answer = _send(boris, f"{path}/send")
+        assert answer.status_code == 200, _refusal(answer)
+    assert len(house.channel.messages) == 3
+    page = anna.get(f"/incidents/{ref}/people").text
+    assert ">Sent: " in page or "3 Sent" in page
+    assert "home.example" not in page
+
+
 def test_the_same_answers_sent_twice_open_one_incident(house: Any, browser: Any) -> None:
     anna = browser("anna")
     first = _send(anna, "/open", question="start", organisation="aimigos-studio", zone="UTC", go="answer")
