@@ -92,7 +92,7 @@ def test_every_text_that_is_asked_for_is_there_and_no_other(library: Library) ->
     for path in (*CONSOLE.rglob("*.html"), *CONSOLE.rglob("*.py")):
         source = path.read_text()
         asked |= set(re.findall(r"""\b(?:t|say)\(\s*["']([a-z_.-]+[a-z_])["'](?! ~)""", source))
-        for one, other in re.findall(r"""t\("([a-z_.]+)" if [^)]*? else "([a-z_.]+)"\)""", source):
+        for one, other in re.findall(r"""t\("([a-z_.]+)" if [^)]*? else "([a-z_.]+)"[,)]""", source):
             asked |= {one, other}
         prefixes |= set(re.findall(r"""\bt\(\s*"([a-z_.]+)" ~""", source))
         prefixes |= {f"{group}." for group in re.findall(r"""\bword\(\s*["']([a-z_]+)["']""", source)}
