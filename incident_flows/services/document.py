@@ -69,7 +69,7 @@ def form_blocks(desk: Desk, row: Any) -> list[Block]:
     for one in fields:
         unconfirmed = one.get("confidence") == "unconfirmed"
         doubtful |= unconfirmed
-        value = "\n".join(one.get("value") or ()) or words.say(row.language, "empty", field=one["state"])
+        value = "\n".join(one.get("value") or ()) or _without_value(desk, row.language, one)
         label = f"{one['label']} {UNCONFIRMED}" if unconfirmed else one["label"]
         by_section.setdefault(one.get("section") or "", []).append([label, value])
     for section, rows in by_section.items():
@@ -77,6 +77,15 @@ def form_blocks(desk: Desk, row: Any) -> list[Block]:
     if doubtful:
         blocks.append({"kind": "warning", "text": words.say(row.language, "unconfirmed")})
     return blocks
+
+
+def _without_value(desk: Desk, language: str, field: Mapping[str, Any]) -> str:
+    """Return what stands in a field without an answer: that it is open, that it is unknown, or a dash."""
+    if field["state"] == "missing-required":
+        return desk.library.filing_words.say(language, "empty", field=str(field["label"]))
+    if field["state"] == "not-applicable":
+        return "–"
+    return desk.library.notices.wording.words(language).say("unknown")
 
 
 def record_document(desk: Desk, ref: str) -> tuple[dict[str, Any], bytes]:
