@@ -13,7 +13,18 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from incident_flows.console import account, accounts, acts, lawbook, links, opening, room, signing_in, wall
+from incident_flows.console import (
+    account,
+    accounts,
+    acts,
+    lawbook,
+    links,
+    opening,
+    reports,
+    room,
+    signing_in,
+    wall,
+)
 from incident_flows.console.gate import SAFE, Gate, own_form
 from incident_flows.console.page import page, status_of
 from incident_flows.console.signed import SignInFirstError
@@ -25,7 +36,7 @@ from incident_flows.settings import Settings
 STATIC = Path(__file__).parent / "static"
 ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
-    for module in (wall, opening, acts, room, lawbook, accounts, signing_in, account, links)
+    for module in (wall, opening, acts, room, lawbook, accounts, signing_in, account, links, reports)
 )
 PROGRAMS = ("/api/", "/intake/")
 _log = logging.getLogger(__name__)

@@ -109,7 +109,7 @@ def _start(
         status=status,
         carried=wizard.carried(),
         wizard=wizard,
-        profiles=_profiles(desk),
+        profiles=profiles_of(desk),
         fields=[_field(desk, path) for path in START],
         stored=wizard.answers,
         tz=view_of(request).tz,
@@ -118,7 +118,8 @@ def _start(
     )
 
 
-def _profiles(desk: Desk) -> list[tuple[str, str]]:
+def profiles_of(desk: Desk) -> list[tuple[str, str]]:
+    """Return the organisations there are, by id and name."""
     found = []
     for id_ in desk.library.profiles.ids():
         try:
@@ -284,7 +285,7 @@ def _quick(request: Request, given: Form, *, refused: str | None = None, status:
         request,
         "open_quick.html",
         status=status,
-        profiles=_profiles(desk),
+        profiles=profiles_of(desk),
         fields=_quick_fields(desk),
         tz=view_of(request).tz,
         given=given,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from incident_flows.console.page import desk_of, now_of, page
-from incident_flows.console.signed import reads
+from incident_flows.console.signed import reads, stranger
 from incident_flows.console.view import THEME_COOKIE, THEMES, ZONE_COOKIE, zones
 from incident_flows.core.lifecycle import Actor
 from incident_flows.services.show import list_incidents
@@ -60,7 +60,7 @@ def incidents(request: Request, actor: Annotated[Actor, Depends(reads)], closed:
     return page(request, "incidents.html", rows=rows, closed=closed, actor=actor)
 
 
-@router.get("/view")
+@router.get("/view", dependencies=[Depends(stranger)])
 def view(request: Request, zone: str = "", theme: str = "", back: str = "/") -> Response:
     """Keep the reader's zone and theme in their browser, and go back."""
     to = urlsplit(back)
