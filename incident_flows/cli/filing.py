@@ -56,15 +56,16 @@ def draft(
     """Render the notice, and list every field that is still empty."""
     from incident_flows.services.draft import Wanted
     from incident_flows.services.draft import draft as drafted
+    from incident_flows.services.route import routes
     from incident_flows.services.show import notice_json
 
-    desk = common.desk()
+    desk, now = common.desk(), common.now()
     done, skipped = drafted(
         desk,
         incident,
         obligation,
         actor=common.actor(desk, as_),
-        now=common.now(),
+        now=now,
         more=Wanted(
             language=language,
             phased=phased,
@@ -100,6 +101,10 @@ def draft(
             render.say(f"  {row.phase} to {row.changes['since']}: {counts}")
         for item in row.missing:
             render.say(f"  {'empty' if item['required'] else 'to follow'}: {item['label']} ({item['field']})")
+        if obligation is not None:
+            with desk.database.read() as tx:
+                ways = {one["obligation"]: one["because"] for one in routes(tx, desk, incident, today=now.date())}
+            render.say(*(f"  → {line}" for line in ways.get(row.oid, [])))
         if text or obligation is not None:
             render.say("", row.subject, "", row.text)
     for gap in skipped:

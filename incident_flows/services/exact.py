@@ -81,7 +81,8 @@ def require_approved(tx: Tx, desk: Desk, ref: str, notice: Any) -> None:
             given.append(entry)
         elif entry["act"] == "rejected":
             given.clear()
-    good = [one for one in given if one["payload"].get("sha256") == exact and one["actor"] != drafter]
+    own = _person(tx, drafter)
+    good = [one for one in given if one["payload"].get("sha256") == exact and _person(tx, one["actor"]) != own]
     if not good:
         raise NotApprovedError(f"{notice.ref}: the journal holds no approval of this text; {again}")
     if any(one["payload"].get("sealed", sealed) != sealed for one in good):
@@ -91,6 +92,11 @@ def require_approved(tx: Tx, desk: Desk, ref: str, notice: Any) -> None:
     missing = {"approver", *needed(desk, notice)} - {one["payload"].get("as", "approver") for one in good}
     if missing:
         raise NotApprovedError(f"{notice.ref}: the approval of {' and '.join(sorted(missing))} is missing")
+
+
+def _person(tx: Tx, account: str | None) -> str | None:
+    """Return the natural person behind an account; two accounts of one are one pair of eyes."""
+    return None if account is None else str(tx.accounts.get(account).person)
 
 
 def needed(desk: Desk, notice: Any) -> dict[str, str]:

@@ -364,3 +364,41 @@ def test_the_route_is_explained_with_its_source(house: Any) -> None:
     assert "para 73" in text
     assert "2 filing(s)" in text
     assert "No representative is recorded" in text
+
+
+def test_a_notice_with_an_attachment_is_approved_with_it_and_never_mailed(house: Any) -> None:
+    facts = checked_facts(house.desk, PROCESSOR, name="test")
+    ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
+    bare = _draft(house, ref, "eu-gdpr/tell-controller")
+    notice = _draft(house, ref, "eu-gdpr/tell-controller", attached=(("report.pdf", b"%PDF secret"),))
+    assert notice.sha256 != bare.sha256
+    assert notice.attachments == [{"name": "report.pdf", "sha256": hashlib.sha256(b"%PDF secret").hexdigest()}]
+    _approve(house, ref, notice)
+    done = notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now)[0]
+    assert (done.state, house.channel.messages) == ("approved", [])
+    assert "--filed-as" in (done.next or "")
+    with house.desk.database.read() as tx:
+        incident, [kept] = tx.incidents.get(ref), tx.filings.attachments(notice.id)
+    assert b"secret" not in kept.sealed
+    name = f"attachment:{notice.ref}:{kept.sha256}"
+    assert house.desk.vault.open_(incident.wrapped_key, ref, name, kept.sealed) == b"%PDF secret"
+
+
+def test_an_authority_is_mailed_only_by_a_route_that_was_checked_or_that_a_person_confirms(house: Any) -> None:
+    organisation = {
+        **PROCESSOR["organisation"],  # type: ignore[dict-item]
+        "establishments": [{"place": "AT", "main": True}],
+        "controllers": None,
+    }
+    data = {**PROCESSOR, "role": "controller", "organisation": organisation}
+    facts = checked_facts(house.desk, data, name="test")
+    ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
+    notice = _draft(house, ref, "eu-gdpr/tell-authority")
+    assert (notice.route["kind"], notice.route.get("checked_on")) == ("email", None)
+    _approve(house, ref, notice)
+    done = notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now)[0]
+    assert (done.state, house.channel.messages) == ("approved", [])
+    notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now, to=notice.route["email"])
+    assert [one.to.email for one in house.channel.messages] == [notice.route["email"]]
+    sent = next(one for one in show(house.desk, ref)["journal"] if one["act"] == "sending")
+    assert sent["payload"]["route_confirmed_by"] == "anna"

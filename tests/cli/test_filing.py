@@ -1,0 +1,38 @@
+"""Filings at the terminal: phases, differences, questions, papers."""
+
+from __future__ import annotations
+
+from tests.cli.terminal import Terminal
+
+REF, AEPD = "INC-2026-0001", "eu-gdpr/tell-authority@es-aepd"
+
+
+def test_from_a_first_filing_to_its_supplement_a_question_and_the_papers(opened: Terminal) -> None:
+    opened("facts", REF, "organisation.dpo={name: Ana Ruiz, email: dpo@aimigos.example}")
+    assert "Arts 55 and 56" in opened("draft", REF, AEPD)
+    opened("account", "add", "boris", "--role", "approver")
+    opened("approve", REF, "N-0001", "--as", "boris")
+    opened("notify", REF, "N-0001", "--filed-as", "AEPD-77")
+    assert "is none; write initial" in opened.refused("draft", REF, AEPD, "--phase", "second")
+    assert "needs its reason" in opened.refused("draft", REF, AEPD, "--phase", "withdrawal")
+
+    opened("facts", REF, "people.total=1100")
+    assert "1 changed, 0 added, 0 open" in opened("draft", REF, AEPD, "--phase", "supplementary")
+    assert "breach explain" in opened.refused("approve", REF, "N-0002", "--as", "boris")
+    assert "nobody says why" in opened("explain", REF)
+    assert "✓ people.total: 1020 in N-0001, then 1100: found later" in opened(
+        "explain", REF, "people.total", "--because", "found later"
+    )
+    opened("approve", REF, "N-0002", "--as", "boris")
+
+    question = ("--question", "¿Cifrado?", "--received", "2026-11-20T10:00:00+01:00")
+    assert "has no offset" in opened.refused("asked", REF, AEPD, *question, "--due", "2026-12-01T10:00:00")
+    opened("asked", REF, AEPD, *question, "--due", "2026-12-01T10:00:00+01:00")
+    assert "Respuesta" in opened("draft", REF, "question/q-0001@es-aepd", "--answer", "No.").title()
+    assert "filed N-0001 initial" in opened("show", REF)
+
+    opened("document", REF, "N-0001", "--folder", opened.home)
+    opened("document", REF, "--folder", opened.home)
+    for name in ("N-0001", "record"):
+        assert (opened.home / f"{REF}-{name}.pdf").read_bytes().startswith(b"%PDF-1.7")
+    assert "no notice N-0009" in opened.refused("document", REF, "N-0009")
