@@ -150,7 +150,8 @@ class Gate:
         yield "content-security-policy", CSP
         yield "x-content-type-options", "nosniff"
         yield "x-frame-options", "DENY"
-        yield "referrer-policy", "no-referrer" if path.startswith(("/a/", "/set-up/")) else "same-origin"
+        # With no-referrer browsers send `Origin: null`, and a form could not be told from another site's.
+        yield "referrer-policy", "same-origin"
         yield "cross-origin-opener-policy", "same-origin"
         yield "cross-origin-resource-policy", "same-origin"
         yield "permissions-policy", "camera=(), geolocation=(), microphone=()"

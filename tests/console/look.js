@@ -5,7 +5,7 @@
   const named = (one) =>
     (one.getAttribute("aria-label") || one.textContent || "").trim() ||
     [...one.querySelectorAll("title")].map((title) => title.textContent).join("");
-  for (const one of all("input:not([type=hidden]), select, textarea")) {
+  for (const one of all("input:not([type=hidden], [aria-hidden=true]), select, textarea")) {
     const labels = [...(one.labels || [])].map((label) => label.textContent.trim()).join("");
     if (!labels && !one.getAttribute("aria-label")) faults.push("no label: " + one.name);
   }

@@ -296,6 +296,29 @@ def test_the_wall_and_the_room_print(console: Console, told: str) -> None:
         page.emulate_media(media="screen")
 
 
+def test_somebody_new_sets_up_their_account_and_reads_the_wall(console: Console, told: str) -> None:
+    import pyotp
+
+    from incident_flows.services.set_up import set_up_link
+
+    house = console.house
+    with house.desk.database.write() as tx:
+        tx.accounts.add("dora", "dora", ["handler", "approver"], house.now)
+    link = set_up_link(house.desk, "dora", actor=house.person(), now=house.now)
+    dora = console.person(None)
+    page = dora.goes(f"/set-up/{link.word}")
+    page.locator("[name=password]").fill("a sentence that is easy to keep")
+    page.locator("[name=again]").fill("a sentence that is easy to keep")
+    dora.presses("Go on")
+    seed = page.locator("main").inner_text().split("Or type this key ")[1].split()[0]
+    page.locator("main input[name=code]").fill(pyotp.TOTP(seed).at(house.now))
+    dora.presses("Take this second factor")
+    page = dora.goes("/")
+    assert page.get_by_text("dora").first.is_visible()
+    assert page.locator(".first").is_visible()
+    dora.context.close()
+
+
 def test_nobody_sees_anything_unless_signed_in(console: Console, told: str) -> None:
     page = console.person(None).goes(f"/incidents/{told}")
     assert page.url == f"{console.url}/sign-in?to=%2Fincidents%2F{told}"
