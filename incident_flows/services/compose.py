@@ -92,16 +92,18 @@ def compose(
         phased=asked.phased or phase == "supplementary",
         notice_kind=_NOTICE_KINDS.get(phase),
     )
-    filled = fill_for(
-        desk,
-        facts,
-        row,
-        incident=ref,
-        standing=standing_of(tx, ref),
-        now=now,
-        phase=_FORM_PHASES.get(phase),
-        phased=asked.phased or phase == "supplementary",
-    )
+    filled = None  # the letter to the people has its own template, and names itself what it lacks
+    if row.addressee_kind == "authority":
+        filled = fill_for(
+            desk,
+            facts,
+            row,
+            incident=ref,
+            standing=standing_of(tx, ref),
+            now=now,
+            phase=_FORM_PHASES.get(phase),
+            phased=asked.phased or phase == "supplementary",
+        )
     text, missing = rendered.text, with_form(rendered.missing, filled)
     bundled: tuple[Bundled, ...] = ()
     if asked.bundled:

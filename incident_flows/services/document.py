@@ -67,7 +67,7 @@ def form_blocks(desk: Desk, row: Any) -> list[Block]:
     by_section: dict[str, list[list[str]]] = {}
     doubtful = False
     for one in fields:
-        unconfirmed = one.get("confidence") == "unconfirmed"
+        unconfirmed = one.get("confidence") != "read"
         doubtful |= unconfirmed
         value = "\n".join(one.get("value") or ()) or _without_value(desk, row.language, one)
         label = f"{one['label']} {UNCONFIRMED}" if unconfirmed else one["label"]

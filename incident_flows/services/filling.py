@@ -12,7 +12,7 @@ from incident_flows.core.facts import Facts
 from incident_flows.core.form_text import as_text
 from incident_flows.core.forms import Filled, fill
 from incident_flows.core.lifecycle import effective_status
-from incident_flows.knowledge.forms import ENGLISH
+from incident_flows.knowledge.forms import ENGLISH, LETTER
 from incident_flows.knowledge.notice_answers import Missing, is_late
 from incident_flows.services.desk import Desk
 from incident_flows.storage.database import Tx
@@ -58,12 +58,14 @@ def fill_for(
         phased: Whether what the law lets follow may be left open.
 
     Returns:
-        None where the addressee is no authority, or is not known yet.
+        None where the addressee is neither an authority nor the people, or is not known yet.
     """
     authority = desk.library.lawbook.authorities.get(row.addressee_id or "")
+    forms = desk.library.forms
+    if row.addressee_kind == "people":
+        return _letter(desk, facts, incident=incident, standing=standing)
     if row.addressee_kind != "authority" or authority is None:
         return None
-    forms = desk.library.forms
     form = forms.form_for(authority.id, row.duty)
     now_phase = phase or phase_of(desk, row.duty)
     about = About(
@@ -85,6 +87,14 @@ def fill_for(
         phased=phased,
         written_in=(facts.narrative.language or ENGLISH).partition("-")[0],
     )
+
+
+def _letter(desk: Desk, facts: Facts, *, incident: str, standing: Standing) -> Filled:
+    """Return what the letter to the people has to say, as far as it is known."""
+    forms, questions = desk.library.forms, desk.library.lawbook.dossier
+    english = forms.terms(ENGLISH, None)
+    dossier = dossier_of(facts, questions.values(), incident=incident, standing=standing, about=About())
+    return fill(forms.all[LETTER], dossier, "initial", fields=questions, terms=english, english=english)
 
 
 def with_form(missing: Iterable[Missing], filled: Filled | None) -> tuple[Missing, ...]:
@@ -115,12 +125,14 @@ def completeness(tx: Tx, desk: Desk, ref: str, *, now: datetime) -> list[dict[st
     """Return, for each authority still to be told or told, how much of what it asks is answered."""
     facts = Facts.model_validate(tx.incidents.facts(ref).facts)
     standing = standing_of(tx, ref)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for row in tx.obligations.list(ref):
         if row.standing != "live" or effective_status(row.status, row.decided) == "not-owed":
             continue
         if row.reach == "unknown" and row.decided is None:
             continue
+        if row.addressee_kind == "people" and any(one["form"] == LETTER for one in rows):
+            continue  # all duties to tell the people share one letter
         filled = fill_for(desk, facts, row, incident=ref, standing=standing, now=now)
         if filled is not None:
             rows.append(

@@ -113,7 +113,8 @@ def test_completeness_is_a_figure_and_a_list_per_addressee_and_goes_into_the_rec
 ) -> None:
     ref = house.open("aimigos-studio")
     before = {row["form"]: row for row in show(house.desk, ref)["completeness"]}
-    assert set(before) == {"es-aepd", "gb-ico"}
+    assert set(before) == {"es-aepd", "gb-ico", "article-34"}, "the people's letter is counted too, once"
+    assert (before["article-34"]["answered"], before["article-34"]["asked"]) == (6, 7)
     assert before["es-aepd"]["missing"] == ["Data protection officer or contact"]
     _change(house, ref, {**OFFICER, "dossier": {"staff_trained": {"owner": "anna", "follows_on": "2026-12-01"}}})
     after = {row["form"]: row for row in show(house.desk, ref)["completeness"]}
