@@ -9,6 +9,7 @@ import typer
 
 from incident_flows.cli import common, render
 from incident_flows.cli.common import As, Json, edge
+from incident_flows.errors import InputError
 
 if TYPE_CHECKING:
     from incident_flows.services.desk import Desk
@@ -29,8 +30,12 @@ Person = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     accounts = typer.Typer(help="Who may act, in which role.", no_args_is_help=True)
-    for name, verb in (("add", add), ("list", list_all), ("link", link), ("bar", bar), ("let-in", let_in)):
-        accounts.command(name)(edge(verb))
+    accounts.command("add")(edge(add))
+    accounts.command("list")(edge(list_all))
+    accounts.command("link")(edge(link))
+    accounts.command("bind")(edge(bind))
+    accounts.command("bar")(edge(bar))
+    accounts.command("let-in")(edge(let_in))
     app.add_typer(accounts, name="account")
 
 
@@ -79,6 +84,22 @@ def _show(made: Link, name: str) -> None:
         f"Hand {name} this link, which works once, until {made.expires_at:%Y-%m-%d %H:%M}Z, for the console:",
         _address(made),
     )
+
+
+def bind(
+    name: Name,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Who they are to the company's sign-on.")],
+    as_: As = None,
+) -> None:
+    """Tie an account to one person of the company's sign-on (BREACH_OIDC_ISSUER), for good."""
+    from incident_flows.services.company import bind as bound
+
+    issuer = common.settings().oidc_issuer
+    if issuer is None:
+        raise InputError("BREACH_OIDC_ISSUER: is not set, so there is no company's sign-on to be known to")
+    desk = common.desk()
+    bound(desk, name, subject, issuer=issuer, actor=common.actor(desk, as_), now=common.now())
+    render.say(f"{name}: signs in as {subject} of {issuer}")
 
 
 def bar(name: Name, as_: As = None) -> None:

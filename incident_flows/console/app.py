@@ -17,6 +17,7 @@ from incident_flows.console import (
     account,
     accounts,
     acts,
+    company,
     lawbook,
     links,
     opening,
@@ -36,7 +37,7 @@ from incident_flows.settings import Settings
 STATIC = Path(__file__).parent / "static"
 ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
-    for module in (wall, opening, acts, room, lawbook, accounts, signing_in, account, links, reports)
+    for module in (wall, opening, acts, room, lawbook, accounts, signing_in, account, links, reports, company)
 )
 PROGRAMS = ("/api/", "/intake/")
 _log = logging.getLogger(__name__)
