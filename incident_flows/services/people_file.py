@@ -324,9 +324,8 @@ class PeopleFile:
             if chosen not in names:
                 raise InputError(f"{self.name}: has {len(names)} sheets; say which: --sheet NAME")
             sheet = book.get_sheet_by_name(chosen)
-            first = sheet.start[0] + 1 if sheet.start is not None else 1
             begun = False
-            for number, cells in enumerate(sheet.iter_rows(), start=first):
+            for number, cells in enumerate(sheet.iter_rows(), start=1):
                 values = [_cell(one) for one in cells]
                 begun = begun or any(values)
                 if begun:

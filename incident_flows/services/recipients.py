@@ -160,6 +160,7 @@ class _Intake:
         self.import_id: int | None = None
         self._desk, self._preview = desk, preview
         self._seen = Seen()
+        self._others: set[bytes] = set()
         self._end = 0
         for first, digests in tx.people.digests(self.incident.id):
             self._seen.add_new(digests)
@@ -211,9 +212,10 @@ class _Intake:
                         f"{self.result.accepted} people were taken in before"
                     )
                 first = tx.people.count(incident.id)
-                others = self._of_others(tx) if first != self._end else frozenset()
+                if first != self._end:
+                    self._others |= self._of_others(tx)
                 for block in blocks:
-                    new = self._apart_from(block, others)
+                    new = self._apart_from(block)
                     if not new.count:
                         continue
                     sealed = desk.vault.seal(
@@ -233,7 +235,7 @@ class _Intake:
         desk.reached("recipients:batch-stored")
         return stored
 
-    def _of_others(self, tx: Tx) -> frozenset[bytes]:
+    def _of_others(self, tx: Tx) -> set[bytes]:
         """Return the digests of people somebody else took in since we looked."""
         found: set[bytes] = set()
         for _, digests in tx.people.digests(self.incident.id, after=self._end - 1):
@@ -241,9 +243,11 @@ class _Intake:
             found.update(
                 digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES)
             )
-        return frozenset(found)
+        return found
 
-    def _apart_from(self, block: PackedBlock, others: frozenset[bytes]) -> PackedBlock:
+    def _apart_from(self, block: PackedBlock) -> PackedBlock:
+        """Return a block without those others took in after it was compared with who is there."""
+        others = self._others
         if not others:
             return block
         known = {
