@@ -24,7 +24,7 @@ _JAPANESE, _KOREAN = "IPAexGothic", "NanumGothic"
 _NO_GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
 _ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
 _HEADING = re.compile(r"\d{1,2}\. \S.*")
-_ROW = re.compile(r"- ([^:：]{1,120})[:：] ?(.+)")
+_ROW = re.compile(r"- ([^:：]{1,120}[:：]) ?(.+)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 
 Block = dict[str, Any]

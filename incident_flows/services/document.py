@@ -245,7 +245,7 @@ def _minute(instant: str | None, otherwise: str = "–") -> str:
 
 
 def _rows(*pairs: tuple[str, str | None]) -> list[Block]:
-    return [{"kind": "row", "label": label, "text": text or "–"} for label, text in pairs]
+    return [{"kind": "row", "label": f"{label}:", "text": text or "–"} for label, text in pairs]
 
 
 def _facts(facts: Any, prefix: str = "") -> list[Block]:
@@ -258,7 +258,7 @@ def _facts(facts: Any, prefix: str = "") -> list[Block]:
         if isinstance(value, Mapping):
             found += _facts(value, f"{path}.")
         else:
-            found.append({"kind": "row", "label": path, "text": _shown(value)})
+            found.append({"kind": "row", "label": f"{path}:", "text": _shown(value)})
     return found
 
 

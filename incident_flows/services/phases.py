@@ -6,6 +6,7 @@ difference to the last one; a supplementary notice that leaves something open le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -34,11 +35,15 @@ def chain_of(oid: str) -> tuple[str, str]:
     return duty.partition("/")[0], addressee
 
 
-def filed_in(tx: Tx, ref: str, oid: str) -> list[Any]:
-    """Return what was filed in an obligation's chain, oldest first; answers to questions are not among it."""
+def filed_in(tx: Tx, ref: str, oid: str, notices: Sequence[Any] | None = None) -> list[Any]:
+    """Return what was filed in an obligation's chain, oldest first; answers to questions are not among it.
+
+    Args:
+        notices: Those of the incident, if they are at hand.
+    """
     found = [
         one
-        for one in tx.notices.list(ref)
+        for one in (tx.notices.list(ref) if notices is None else notices)
         if one.state in FILED and one.phase != "answer" and chain_of(one.oid) == chain_of(oid)
     ]
     return sorted(found, key=lambda one: (one.sent_at or one.filed_at, one.id))
@@ -136,10 +141,11 @@ def require_reasons_for_delay(tx: Tx, ref: str, notice: Any, *, now: datetime) -
 
 def filings_json(tx: Tx, ref: str) -> list[dict[str, Any]]:
     """Return, per addressee, what was filed and what is still owed, by when."""
+    notices = tx.notices.list(ref)
     chains: dict[tuple[str, str], dict[str, Any]] = {}
     rows = [row for row in tx.obligations.list(ref) if row.addressee_kind in ("authority", "controller", "other")]
     for row in rows:
-        filed = filed_in(tx, ref, row.oid) if row.kind != QUESTION else []
+        filed = filed_in(tx, ref, row.oid, notices) if row.kind != QUESTION else []
         owed = row.running and effective_status(row.status, row.decided) != "not-owed" and row.reach != "unknown"
         if not filed and not owed:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from incident_flows.core.instants import show_utc
@@ -20,20 +20,38 @@ TO_COME = ("draft", "awaiting-approval", "approved")
 COMPARED_KINDS = ("authority", "controller", "other", "people")
 
 
-def open_differences(tx: Tx, ref: str, notice: Any) -> list[Difference]:
-    """Return where a notice differs from what was told before, as far as nobody has explained it."""
-    explained = {(row.key, row.before, row.now) for row in tx.filings.explanations(ref)}
-    before = [_said(tx, ref, one) for one in tx.notices.list(ref) if one.state in TOLD and _counts(one)]
-    if not _counts(notice):
-        return []
-    return [
-        one for one in differences(_said(tx, ref, notice), before) if one.told_apart_by not in explained
-    ]
+class Telling:
+    """What was told in one incident, read once: many addressees are compared with many.
+
+    Args:
+        tx: The transaction it is read in; it does not see what is written after.
+    """
+
+    def __init__(self, tx: Tx, ref: str) -> None:
+        self._tx, self._ref = tx, ref
+        self.notices = tx.notices.list(ref)
+        self.explanations = tx.filings.explanations(ref)
+        self._explained = {(row.key, row.before, row.now) for row in self.explanations}
+        self._facts: dict[int, Any] = {}
+        self._told = [self._said(one) for one in self.notices if one.state in TOLD and _counts(one)]
+
+    def differs(self, notice: Any) -> list[Difference]:
+        """Return where a notice differs from what was told before, as far as nobody has explained it."""
+        if not _counts(notice):
+            return []
+        found = differences(self._said(notice), self._told)
+        return [one for one in found if one.told_apart_by not in self._explained]
+
+    def _said(self, notice: Any) -> Said:
+        version = notice.facts_version
+        if version not in self._facts:
+            self._facts[version] = self._tx.incidents.facts(self._ref, version).facts
+        return said(notice.ref, notice.scope, scoped(self._facts[version], notice.scope), notice.form)
 
 
 def require_one_story(tx: Tx, ref: str, notice: Any) -> None:
     """Refuse a notice that says another thing than an earlier one while nobody has said why."""
-    found = open_differences(tx, ref, notice)
+    found = Telling(tx, ref).differs(notice)
     if found:
         listed = "; ".join(
             f"{one.key}: {shown(one.before)} in {one.notice}, now {shown(one.now)}" for one in found[:8]
@@ -62,9 +80,10 @@ def explain(
     with desk.database.write() as tx:
         tx.incidents.lock(ref)
         found: dict[tuple[str, str, str], Difference] = {}
-        for notice in tx.notices.list(ref):
+        telling = Telling(tx, ref)
+        for notice in telling.notices:
             if notice.state in TO_COME:
-                found.update({one.told_apart_by: one for one in open_differences(tx, ref, notice)})
+                found.update({one.told_apart_by: one for one in telling.differs(notice)})
         known = {one.key for one in found.values()}
         if odd := sorted(set(keys) - known):
             raise InputError(
@@ -96,6 +115,7 @@ def explain(
 
 def story_json(tx: Tx, ref: str) -> dict[str, Any]:
     """Return what differs and waits for a word, and what was explained, for people and programs."""
+    telling = Telling(tx, ref)
     still_open = [
         {
             "key": one.key,
@@ -104,9 +124,9 @@ def story_json(tx: Tx, ref: str) -> dict[str, Any]:
             "differs_in": notice.ref,
             "now": shown(one.now),
         }
-        for notice in tx.notices.list(ref)
+        for notice in telling.notices
         if notice.state in TO_COME
-        for one in open_differences(tx, ref, notice)
+        for one in telling.differs(notice)
     ]
     explained = [
         {
@@ -119,7 +139,7 @@ def story_json(tx: Tx, ref: str) -> dict[str, Any]:
             "by": row.by,
             "at": show_utc(row.at),
         }
-        for row in tx.filings.explanations(ref)
+        for row in telling.explanations
     ]
     return {"open": still_open, "explained": explained}
 
@@ -127,8 +147,6 @@ def story_json(tx: Tx, ref: str) -> dict[str, Any]:
 def _again(key: str, text: str) -> str:
     value = json.loads(text)
     if key.startswith("moments.") and isinstance(value, int | float):
-        from datetime import UTC
-
         return show_utc(datetime.fromtimestamp(value, UTC))
     return shown(value)
 
@@ -139,8 +157,3 @@ def _counts(notice: Any) -> bool:
         and notice.kind in COMPARED_KINDS
         and notice.phase not in ("withdrawal", "answer")
     )
-
-
-def _said(tx: Tx, ref: str, notice: Any) -> Said:
-    facts = tx.incidents.facts(ref, notice.facts_version).facts
-    return said(notice.ref, notice.scope, scoped(facts, notice.scope), notice.form)
