@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -101,6 +101,23 @@ def list_(
     )
 
 
+def letters_line(letters: dict[str, Any]) -> str:
+    """Return one line about the letters of a notice."""
+    waves = max((one["wave"] for one in letters["waves"]), default=0)
+    parts = [f"Letters {letters['notice']}: {letters['people']} people in {waves} waves, mode {letters['mode']}"]
+    if letters["switch"] != "go":
+        parts.append(f"{letters['switch']}: {letters['because']}")
+    if letters["rate_per_second"]:
+        parts.append(f"{letters['rate_per_second']:,.0f} a second")
+    if letters["seconds_left"]:
+        parts.append(f"{letters['seconds_left']} s to go")
+    if letters["limit"]:
+        parts.append("limit " + ", ".join(f"{most} a {unit}" for unit, most in letters["limit"].items()))
+    if letters["resume_at"]:
+        parts.append(f"goes on {letters['resume_at']}")
+    return " · ".join(parts)
+
+
 def show(
     incident: Annotated[str, typer.Argument(metavar="ID")],
     json: Json = False,
@@ -161,6 +178,9 @@ def show(
         render.say(
             "Deliveries: " + ", ".join(f"{count} {state}" for state, count in whole["deliveries"].items())
         )
+    for letters in whole["letters"]:
+        if letters["mode"] is not None:
+            render.say(letters_line(letters))
     for question in whole["assessment"]["questions"][:5]:
         render.say(f"  ? {question['fact']}: {question['because']}")
 

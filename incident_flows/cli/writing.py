@@ -259,7 +259,7 @@ def notify(
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option("--mode", help="Letters: at-most-one-duplicate-batch or zero; default: the house's policy."),
+        typer.Option("--mode", help="Letters: ask, at-most-one-duplicate-batch or zero; default: the house's policy."),
     ] = None,
     pause: Annotated[bool, typer.Option("--pause", help="Letters: stop before the next request.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Letters: go on after a pause or stop.")] = False,

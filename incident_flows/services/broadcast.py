@@ -10,9 +10,10 @@ from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError, NotApprovedError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.doubts import CANCELLED_AT_ONCE, MARGIN
-from incident_flows.services.letters import MODES, lease_of, list_of, policy_of
+from incident_flows.services.letters import MODES, lease_of, letter_of, list_of, policy_of
 from incident_flows.services.notify import Sent, settle
 from incident_flows.services.packing import pack
+from incident_flows.services.refusals import BY_ENGINE
 from incident_flows.services.sending import Progress, Round, send_round
 from notifications import NotificationError
 
@@ -43,8 +44,8 @@ def broadcast(
         sent.next = f"no recipient reads {notice.language}; withdraw it by drafting anew"
     elif done.because is not None and sent.state == "sending":
         until = f" until {done.resume_at:%H:%M:%S} UTC" if done.resume_at else ""
-        then = f"`breach notify {ref} {notice.ref} --resume`" if done.ended == "paused" else "the next tick goes on"
-        sent.next = f"{done.because}{until}; {then}"
+        resume = f"`breach notify {ref} {notice.ref} --resume`"
+        sent.next = f"{done.because}{until}; {resume if done.ended == 'paused' else 'the next tick goes on with it'}"
     return sent
 
 
@@ -55,6 +56,7 @@ def begin(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, mod
         NotApprovedError: The list has changed since its approval.
         InputError: The mode does not exist, or cannot be had with this way of sending.
     """
+    letter_of(desk, notice)  # refuses without a sender, before anything is written
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
         if tx.people.count(incident.id) == 0:
@@ -74,7 +76,10 @@ def begin(desk: Desk, ref: str, notice: Any, *, actor: Actor, now: datetime, mod
                 )
         if run.mode is None or run.mode == ONE_BY_ONE or mode is not None:
             run = tx.letters.change(notice.id, mode=_mode(desk, mode, run.mode), started_at=run.started_at or now)
-        if state == "failed" and run.switch == "go":
+        if run.switch == "paused" and run.detail.get(BY_ENGINE):
+            run = tx.letters.change(notice.id, switch="go", because=None, detail={**run.detail, BY_ENGINE: False})
+            tx.letters.plan_again(notice.id, ("rejected",))
+        elif state == "failed" and run.switch == "go":
             tx.letters.plan_again(notice.id, ("rejected",))
         if desk.batches_name != "outbox":
             tx.letters.plan_again(notice.id, ("accepted",), channel="outbox")
@@ -191,6 +196,8 @@ def switch_letters(
             notice.id, switch=wanted, because=None if wanted == "go" else because or "by a person", resume_at=None
         )
         withdrawn = tx.letters.withdraw(notice.id) if wanted == "stopped" else 0
+        if wanted == "go":
+            tx.letters.plan_again(notice.id, ("rejected",))
         if wanted == "go" and before == "stopped":
             tx.letters.plan_again(notice.id, ("cancelled",))
         if wanted == "go" and notice.state == "failed":

@@ -24,6 +24,7 @@ from incident_flows.errors import InputError, TamperedError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.document import notice_pdf, record_document
 from incident_flows.services.filling import dossier_json
+from incident_flows.services.letters import batches_json
 from incident_flows.services.show import notice_json, show
 from incident_flows.storage.chain import FIELDS, stamp, verify_incident_chain
 
@@ -93,6 +94,7 @@ def _members(desk: Desk, ref: str) -> dict[str, bytes]:
             }
             for row in tx.incidents.assessment_history(ref)
         ]
+        letters = batches_json(tx, incident.id)
         imports = [
             {
                 "file_sha256": row.file_sha256,
@@ -122,6 +124,7 @@ def _members(desk: Desk, ref: str) -> dict[str, bytes]:
         "assessments.json": _json(assessments),
         "notices.json": _json(notices),
         "imports.json": _json(imports),
+        "letters.json": _json(letters),
         "journal.jsonl": b"".join(_line(entry) for entry in journal),
         "verify.py": package_files("incident_flows.storage").joinpath("chain.py").read_bytes(),
         "README.txt": _readme(ref).encode(),

@@ -34,7 +34,7 @@ def settle_leftovers(desk: Desk, ref: str, notice: Any, run: Any, *, now: dateti
             done = _call_back(desk, ref, row, wrapped, now=now)
             cancelled += done == "cancelled"
             left += done == "quarantined"
-        elif run.mode == "zero" or row.unknowns > UNKNOWNS:
+        elif run.mode != "at-most-one-duplicate-batch" or row.unknowns > UNKNOWNS:
             _keep(desk, row)
             left += 1
         else:

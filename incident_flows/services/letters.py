@@ -23,8 +23,8 @@ from incident_flows.storage.database import Tx
 from notifications.letters import Letter, Reader
 from notifications.message import Address
 
-Mode = Literal["at-most-one-duplicate-batch", "zero"]
-MODES: tuple[Mode, ...] = ("at-most-one-duplicate-batch", "zero")
+Mode = Literal["ask", "at-most-one-duplicate-batch", "zero"]
+MODES: tuple[Mode, ...] = ("ask", "at-most-one-duplicate-batch", "zero")
 SENDER_LEASE = timedelta(seconds=60)
 LARGEST_BATCH = 1000
 SEEDS_WAVE = 0
@@ -208,4 +208,30 @@ def account(desk: Desk, tx: Tx, incident_id: int, *, now: datetime | None = None
                 "resume_at": show_utc(run.resume_at) if run.resume_at else None,
             }
         )
+    return found
+
+
+def batches_json(tx: Tx, incident_id: int) -> list[dict[str, Any]]:
+    """Return the ledger of an incident's letters as evidence: which text left for how many, when, known as what."""
+    found = []
+    for run in tx.letters.runs(incident_id):
+        for row in tx.letters.ledger(run.notice_id):
+            found.append(
+                {
+                    "notice": tx.notices.by_id(run.notice_id).ref,
+                    "wave": row.wave,
+                    "people": 0 if row.seed else row.count,
+                    "state": row.state,
+                    "replaced": row.replaced,
+                    "sha256": row.template_sha256,
+                    "nonce": row.nonce,
+                    "channel": row.channel,
+                    "provider_id": row.x_message_id,
+                    "claimed_at": show_utc(row.claimed_at) if row.claimed_at else None,
+                    "done_at": show_utc(row.done_at) if row.done_at else None,
+                    "send_at": show_utc(row.send_at) if row.send_at else None,
+                    "error": row.error_kind,
+                    "resolved_by": row.resolved_by,
+                }
+            )
     return found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from incident_flows.services.doubts import set_apart
 from incident_flows.services.letters import letter_key, numbers_of
 from incident_flows.services.packing import format_called, unseal
+from incident_flows.services.refusals import BY_ENGINE
 from incident_flows.storage.database import Tx
 from notifications import Channel, InvalidMessageError, OutcomeUnknownError, PermanentError, TransientError
 from notifications.outbox import OutboxChannel
@@ -94,9 +95,12 @@ class _Batch:
         except PermanentError as error:
             if error.fields and error.fields[0] in ABOUT_US:
                 because = f"the relay refuses us: {error}"
+                self._apart(state="rejected", error_kind="letter refused")
                 with sender.desk.database.write() as tx:
                     self.give_back(tx)
-                    tx.letters.change(sender.notice.id, switch="paused", because=because)
+                    run = tx.letters.run(sender.notice.id)
+                    seen = {**(run.detail if run else {}), BY_ENGINE: True}
+                    tx.letters.change(sender.notice.id, switch="paused", because=because, detail=seen)
                 sender.end("paused", because)
                 return False
             self._apart(state="rejected", error_kind="refused")

@@ -16,6 +16,7 @@ from incident_flows.services.packing import format_called, seal
 from notifications import PermanentError
 from notifications.sendgrid_batches import about_the_letter, refused_places
 
+BY_ENGINE = "paused_by_engine"  # such a pause ends when a person sends again
 _PLACES_AT_FAULT = (400, 413)
 
 
@@ -41,10 +42,12 @@ def refuse(
         because = f"the provider refuses the letter itself: {error}"
         with desk.database.write() as tx:
             tx.letters.set(
-                row.id, ("claimed", "in-doubt"), state="planned", claimed_by=None, claimed_at=None, batch_id=None,
-                send_at=None, error_kind="refused",
+                row.id, ("claimed", "in-doubt"), state="rejected", claimed_at=None, batch_id=None, send_at=None,
+                error_kind="letter refused",
             )  # fmt: skip
-            tx.letters.change(notice.id, switch="paused", because=because)
+            held = tx.letters.run(notice.id)
+            seen = {**(held.detail if held else {}), BY_ENGINE: True}
+            tx.letters.change(notice.id, switch="paused", because=because, detail=seen)
             write_journal(
                 tx,
                 desk,

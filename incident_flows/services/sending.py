@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from incident_flows.errors import NotApprovedError
 from incident_flows.services.desk import Desk, write_journal
-from incident_flows.services.doubts import CANCELLED_AT_ONCE, settle_leftovers
+from incident_flows.services.doubts import BY_A_PERSON, CANCELLED_AT_ONCE, settle_leftovers
 from incident_flows.services.letters import (
     SEEDS_WAVE,
     SENDER_LEASE,
@@ -361,10 +361,10 @@ class _Sender:
                     batch_id=None, send_at=None, claimed_at=None, error_kind="not accepted, may be tried again",
                 )  # fmt: skip
         elif isinstance(error, OutcomeUnknownError):
+            asks = self.run.mode == "ask"
+            state, kind = ("quarantined", BY_A_PERSON) if asks else ("in-doubt", "resolving")
             with self.desk.database.write() as tx:
-                tx.letters.set(
-                    row.id, "claimed", state="in-doubt", unknowns=row.unknowns + 1, error_kind="resolving"
-                )
+                tx.letters.set(row.id, "claimed", state=state, unknowns=row.unknowns + 1, error_kind=kind)
             self.end("waits", "a request got no answer; it is looked into first", self.at() + RETRY)
         elif isinstance(error, PermanentError):
             done = refuse(self.desk, self.ref, self.notice, self.run, row, one.packed, error, now=self.at())

@@ -126,6 +126,19 @@ class Letters(Noun):
             .limit(limit)
         )
 
+    def ledger(self, notice_id: int) -> Sequence[Any]:
+        """Return what is known of every batch of a notice, without the letters themselves."""
+        row = LetterBatchRow
+        return self._session.execute(
+            select(
+                col(row.wave), col(row.seed), col(row.count), col(row.state), col(row.replaced),
+                col(row.template_sha256), col(row.nonce), col(row.channel), col(row.x_message_id),
+                col(row.claimed_at), col(row.done_at), col(row.send_at), col(row.error_kind), col(row.resolved_by),
+            )
+            .where(col(row.notice_id) == notice_id)
+            .order_by(col(row.id))
+        ).all()  # fmt: skip
+
     def planned(
         self, notice_id: int, wave: int, now: datetime, *, without: Collection[int] = (), limit: int = 8
     ) -> Sequence[LetterBatchRow]:

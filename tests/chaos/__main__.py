@@ -1,4 +1,4 @@
-"""`make chaos`: the simulated year of reminders (long run only), then kills over whole lives of incidents.
+"""`make chaos`: the simulated year of reminders (long run only), kills on a million letters, then over whole lives.
 
 Each prints its figures in one line. `python -m tests.chaos.year --quick` plays the year alone, in short.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 
+from tests.chaos.letters import main as letters
 from tests.chaos.life import run
 from tests.chaos.year import main as year
 
@@ -18,6 +19,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     if not quick:
         year(quick=False)
+    letters(quick=quick)
     figures = run(kills=100 if quick else 1000, say=None if quick else print)
     print("killed at:", ", ".join(f"{point} {count}" for point, count in figures.points.most_common()))
     print(figures.line())

@@ -246,10 +246,26 @@ def test_the_provider_s_limit_is_kept_and_shown(post: Post) -> None:
 def test_a_cut_answer_doubles_at_most_that_batch(small: Post) -> None:
     ref, notice = small.approved(30)
     small.provider.script = [None, "cut"]
-    assert small.notify(ref, notice).counts == {"sent": 10, "claimed": 10, "planned": 10}
+    sent = small.notify(ref, notice, mode="at-most-one-duplicate-batch")
+    assert sent.counts == {"sent": 10, "claimed": 10, "planned": 10}
     small.tick(minutes=2)
     account = small.account()
     assert (account["people"], account["doubled"]) == (30, 10)
+    assert small.deliveries(ref) == {"sent": 30}
+
+
+def test_by_default_a_cut_answer_waits_for_a_person_and_the_rest_goes_on(small: Post) -> None:
+    ref, notice = small.approved(30)
+    small.provider.script = [None, "cut"]
+    small.notify(ref, notice)
+    small.tick(minutes=2)
+    account = small.account()
+    assert (account["people"], account["doubled"]) == (30, 0)
+    assert small.deliveries(ref) == {"sent": 20, "in-doubt": 10}
+    resolve_doubt(
+        small.desk, ref, notice, "not-arrived", because="its log", actor=small.house.person(), now=small.house.now
+    )
+    small.tick(minutes=2)
     assert small.deliveries(ref) == {"sent": 30}
 
 
