@@ -26,7 +26,7 @@ from incident_flows.console import (
     signing_in,
     wall,
 )
-from incident_flows.console.gate import SAFE, Gate, own_form
+from incident_flows.console.gate import SAFE, Gate, always, own_form
 from incident_flows.console.page import page, status_of
 from incident_flows.console.signed import SignInFirstError
 from incident_flows.console.texts import texts_of
@@ -109,4 +109,5 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     # the type only: texts of errors may hold what was sent
     _log.error("console: %s on %s", type(error).__name__, request.scope.get("route"))
-    return _told(request, texts_of().say("error.failed"), 500)
+    path = request.url.path  # this answer passes the gate no more
+    return _told(request, texts_of().say("error.failed"), 500, dict(always(request.app.state.settings, path)))

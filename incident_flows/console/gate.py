@@ -133,7 +133,7 @@ class Gate:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._always(path):
+                for name, value in always(self._settings, path):
                     headers.setdefault(name, value)
                 if house is not None and headers.get("content-type", "").startswith("text/html"):
                     answer = Response()
@@ -146,18 +146,19 @@ class Gate:
 
         return dressed
 
-    def _always(self, path: str) -> Iterable[tuple[str, str]]:
-        yield "content-security-policy", CSP
-        yield "x-content-type-options", "nosniff"
-        yield "x-frame-options", "DENY"
-        # With no-referrer browsers send `Origin: null`, and a form could not be told from another site's.
-        yield "referrer-policy", "same-origin"
-        yield "cross-origin-opener-policy", "same-origin"
-        yield "cross-origin-resource-policy", "same-origin"
-        yield "permissions-policy", "camera=(), geolocation=(), microphone=()"
-        yield "cache-control", "public, max-age=300" if path.startswith("/static/") else "no-store"
-        if self._settings.console_is_https:
-            yield "strict-transport-security", "max-age=31536000; includeSubDomains"
+
+def always(settings: Settings, path: str) -> Iterable[tuple[str, str]]:
+    """Return the headers every answer carries."""
+    yield "content-security-policy", CSP
+    yield "x-content-type-options", "nosniff"
+    yield "x-frame-options", "DENY"
+    yield "referrer-policy", "no-referrer" if path.startswith(("/a/", "/set-up/")) else "same-origin"
+    yield "cross-origin-opener-policy", "same-origin"
+    yield "cross-origin-resource-policy", "same-origin"
+    yield "permissions-policy", "camera=(), geolocation=(), microphone=()"
+    yield "cache-control", "public, max-age=300" if path.startswith("/static/") else "no-store"
+    if settings.console_is_https:
+        yield "strict-transport-security", "max-age=31536000; includeSubDomains"
 
 
 def _name(host: str) -> str:

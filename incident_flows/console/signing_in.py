@@ -11,8 +11,9 @@ from fastapi.responses import RedirectResponse, Response
 from incident_flows.console.gate import session_cookie
 from incident_flows.console.page import page
 from incident_flows.console.signed import Owner, stranger
+from incident_flows.core.lifecycle import MAY
 from incident_flows.errors import PermissionDeniedError
-from incident_flows.services.sign_in import Stage, show_code, sign_in, sign_out
+from incident_flows.services.sign_in import Stage, session_of, show_code, sign_in, sign_out
 
 router = APIRouter()
 Said = Annotated[str, Form(max_length=400)]
@@ -48,10 +49,20 @@ def device_of(request: Request) -> str:
     return request.headers.get("user-agent", "")[:120]
 
 
+def _home(request: Request, word: str) -> str:
+    """Return where somebody begins: the clocks, or their account if their roles read nothing."""
+    session = session_of(request.app.state.desk(), word, now=request.app.state.clock())
+    return "/" if session is not None and session.actor.roles & MAY["read"] else "/you"
+
+
 def let_in(request: Request, word: str, stage: Stage, to: str) -> Response:
     """Return the way on for somebody whose session has begun, with its cookie."""
     settings = request.app.state.settings
-    way = {"full": local(to), "second": f"/sign-in/code?to={quote(local(to), safe='')}", "enrol": "/second"}
+    way = {
+        "full": local(to) if to != "/" else _home(request, word),
+        "second": f"/sign-in/code?to={quote(local(to), safe='')}",
+        "enrol": "/second",
+    }
     answer = RedirectResponse(way[stage], 303)
     answer.set_cookie(
         session_cookie(settings),

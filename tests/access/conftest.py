@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from httpx import Response
 from starlette.testclient import TestClient
@@ -17,6 +18,7 @@ from incident_flows.console.app import create_app
 from incident_flows.console.gate import session_cookie
 from incident_flows.core.lifecycle import ROLES, Actor
 from incident_flows.knowledge.library import Library
+from incident_flows.services import secrets_kept
 from incident_flows.services.desk import Desk, acting
 from incident_flows.services.sign_in import open_session
 from incident_flows.settings import Settings
@@ -79,6 +81,13 @@ class House:
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     return Library.load(cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretch passwords less: the tests ask what happens, not how long it takes."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(secrets_kept, "_hasher", lambda: quick)
 
 
 @pytest.fixture

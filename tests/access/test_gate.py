@@ -98,4 +98,5 @@ def test_a_fault_of_ours_is_one_line_and_no_traceback(house: House) -> None:
         answer = browser.get("/broken")
     assert answer.status_code == 500
     assert "ana@" not in answer.text
+    assert "frame-ancestors" in answer.headers["content-security-policy"]
     assert "Traceback" not in answer.text

@@ -233,3 +233,14 @@ def test_reading_roles_without_the_policy_need_no_second_factor(house: House) ->
     fresh = house.browser()
     sent = fresh.send_form("/sign-in", name="carl", password=PASSWORD, to="//evil.example")
     assert sent.headers["location"] == "/"
+
+
+def test_who_may_read_nothing_begins_at_their_own_account(house: House) -> None:
+    house.account("root", "admin")
+    house.account("rita", "reporter")
+    word = set_up_link(house.desk, "rita", actor=house.actor("root"), now=house.now).word
+    choose_password(house.desk, word, PASSWORD, now=house.now)
+    browser = house.browser()
+    assert browser.send_form("/sign-in", name="rita", password=PASSWORD).headers["location"] == "/you"
+    assert browser.get("/you").status_code == 200
+    assert browser.get("/").status_code == 403
