@@ -146,7 +146,7 @@ def _imported(incident: str, done: Imported, *, preview: bool, refused_to: Path 
     render.say(
         f"{incident}: {done.total} rows: {done.accepted} {'would be ' if preview else ''}taken in, "
         f"{done.duplicates} duplicates, {done.refused_total} refused"
-        + (f"; {done.by_post} of them by post only" if done.by_post else "")
+        + (f"; by post only: {done.by_post}" if done.by_post else "")
     )
     for rows, total, prefix in (
         (done.refused, done.refused_total, "line"),
@@ -174,7 +174,7 @@ def _counts(incident: str, *, json: bool) -> None:
             render.say(f"  {what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     for one in found["imports"]:
         render.say(
-            f"  {one['at']} by {one['by']}: {one['accepted']} taken in, {one['duplicates']} duplicates, "
+            f"  {one['at'][:16]}Z by {one['by']}: {one['accepted']} taken in, {one['duplicates']} duplicates, "
             f"{one['refused']} refused"
         )
     if found["shred_due"]:

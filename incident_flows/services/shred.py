@@ -167,7 +167,10 @@ def _asked(
             subject=ref,
             payload={"because": because, "still_needed": against[:20]},
         )
-    why = f"{'; '.join(against[:5])}; a second person has to say the same: `breach recipients {ref} shred --as NAME`"
+    why = (
+        f"{'; '.join(against[:5])}; a second person has to say the same: "
+        f"`breach recipients {ref} shred --because TEXT --as NAME`"
+    )
     return Shredded(ref, people, False, actor.name, None, why)
 
 

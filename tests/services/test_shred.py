@@ -12,11 +12,16 @@ import pytest
 
 from incident_flows.errors import IllegalTransitionError, InputError, PermissionDeniedError, StorageError
 from incident_flows.services import people
+from incident_flows.services.approve import approve
 from incident_flows.services.close import close, reopen
+from incident_flows.services.draft import draft
+from incident_flows.services.notify import notify
 from incident_flows.services.recipients import import_recipients, recipients
 from incident_flows.services.shred import RETENTION, shred
+from incident_flows.services.update import change_facts
 from incident_flows.services.watch import tick
 from tests.services.conftest import House
+from tests.services.test_notify import OFFICER
 
 ADDRESS, NAME = "zaphod.unverwechselbar@people.example", "Zaphod Unverwechselbar"
 
@@ -42,6 +47,12 @@ def test_nothing_of_a_person_is_readable_and_after_shredding_nothing_opens(
     caplog.set_level(logging.DEBUG)
     ref = _with_people(house, tmp_path)
     (tmp_path / "people.csv").unlink()
+    change_facts(house.desk, ref, OFFICER, actor=house.person(), now=house.now, source="call")
+    drafted, _ = draft(house.desk, ref, "eu-gdpr/tell-people", actor=house.person("anna"), now=house.now)
+    for one in drafted:
+        approve(house.desk, ref, one.notice.ref, actor=house.person("boris"), now=house.now)
+        notify(house.desk, ref, one.notice.ref, actor=house.person(), now=house.now)
+    assert ADDRESS in [message.to.email for message in house.channel.messages]
     assert [one.name for block in people.blocks(house.desk, ref) for one in block.people] == [NAME, "Bea"]
     with house.desk.database.read() as tx:
         wrapped = tx.incidents.get(ref).wrapped_key
