@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from incident_flows.services.desk import Desk
-from incident_flows.services.people import pack, purpose_of, summary_of
+from incident_flows.services.packed import pack
+from incident_flows.services.people import purpose_of, summary_of
 from incident_flows.storage.people import NewBlock
 
 
