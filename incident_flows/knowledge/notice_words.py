@@ -28,6 +28,7 @@ class Words(_Data):
     """The wording of one language.
 
     Attributes:
+        reviewed: Whether a lawyer who speaks it natively has read it.
         locale: Whose numbers and names of countries and months are used.
         date: How a date is written, as a pattern of Unicode TR 35.
         phrases: Fixed sentences and headings; `{name}` is a blank.
@@ -37,6 +38,7 @@ class Words(_Data):
     """
 
     language: str
+    reviewed: bool
     locale: str
     date: str
     phrases: dict[str, str]
