@@ -31,6 +31,10 @@ def draft(
         bool,
         typer.Option("--phased", help="Say `not yet known, will follow` where the law lets facts follow."),
     ] = False,
+    as_written: Annotated[
+        bool,
+        typer.Option("--as-written", help="Accept free text in the language it is in, without a translation."),
+    ] = False,
     phase: Annotated[
         str | None,
         typer.Option("--phase", metavar="PHASE", help="supplementary, final or withdrawal, after a first filing."),
@@ -69,6 +73,7 @@ def draft(
         more=Wanted(
             language=language,
             phased=phased,
+            as_written=as_written,
             phase=phase,
             because=because,
             answer=answer,
@@ -76,18 +81,20 @@ def draft(
             attached=tuple(_content(path) for path in attach or ()),
         ),
     )
+    with desk.database.read() as tx:
+        beside = [_beside(tx, desk, incident, one.notice) for one in done]
     if json:
         render.print_json(
             {
                 "notices": [
-                    {**notice_json(one.notice, text=True), "new": one.fresh, "fallback": one.fallback}
-                    for one in done
+                    {**notice_json(one.notice, text=True), "new": one.fresh, "fallback": one.fallback, **more}
+                    for one, more in zip(done, beside, strict=True)
                 ],
                 "skipped": [{"obligation": one.oid, "because": one.because} for one in skipped],
             }
         )
         return
-    for one in done:
+    for one, more in zip(done, beside, strict=True):
         row = one.notice
         render.say(
             f"{row.ref} {row.state} · {row.oid} · {row.language} · SHA-256 {row.sha256[:12]}"
@@ -95,6 +102,8 @@ def draft(
         )
         if one.fallback:
             render.say(f"  ! {one.fallback}")
+        for line in _remarks(incident, row, more):
+            render.say(line)
         if row.changes:
             kinds = ("changed", "added", "open")
             counts = ", ".join(f"{len(row.changes[kind])} {kind}" for kind in kinds)
@@ -110,6 +119,32 @@ def draft(
     for gap in skipped:
         if obligation is not None or "not owed" not in gap.because:
             render.say(f"  – {gap.oid}: {gap.because}")
+
+
+def _beside(tx: Any, desk: Any, ref: str, row: Any) -> dict[str, Any]:
+    """Return what helps the team with one draft: English, plainness, and whether a lawyer read the fixed words."""
+    from incident_flows.services.beside import english, reading
+
+    plain = reading(desk, row)
+    return {
+        "english": english(tx, desk, ref, row),
+        "reading": plain.to_json() if plain else None,
+        "words_reviewed": desk.library.notices.wording.words(row.language).reviewed,
+    }
+
+
+def _remarks(ref: str, row: Any, more: dict[str, Any]) -> list[str]:
+    lines = []
+    if more["english"]:
+        lines.append(f"  in English: breach show {ref} --notice {row.ref} --english")
+    plain = more["reading"]
+    if plain and plain["lix"] is None:
+        lines.append(f"  reading: LIX says nothing about {row.language}")
+    elif plain:
+        hard = "; write shorter sentences and plainer words" if plain["too_hard"] else ""
+        mark = "!" if plain["too_hard"] else " "
+        lines.append(f"  {mark} reading: LIX {plain['lix']}, limit {plain['limit']}{hard}".replace("    ", "  "))
+    return lines
 
 
 def approve(

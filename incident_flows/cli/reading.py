@@ -124,14 +124,21 @@ def show(
     notice: Annotated[
         str | None, typer.Option("--notice", metavar="NOTICE", help="One notice with its exact text.")
     ] = None,
+    english: Annotated[
+        bool, typer.Option("--english", help="With --notice: the same notice in English, for reading only.")
+    ] = False,
 ) -> None:
     """One incident: facts, obligations, notices, deliveries, steps, journal."""
     from incident_flows.services import show as shown
+    from incident_flows.services.beside import english as in_english
 
     desk, now = common.desk(), common.now()
     if notice is not None:
         with desk.database.read() as tx:
-            row = shown.notice_json(tx.notices.get(incident, notice), text=True)
+            stored = tx.notices.get(incident, notice)
+            row = shown.notice_json(stored, text=True)
+            if english and (found := in_english(tx, desk, incident, stored)):
+                row |= {**found, "html": None, "language": "en", "stands_for": stored.language}
         if json:
             render.print_json(row)
         else:

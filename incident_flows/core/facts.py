@@ -34,6 +34,7 @@ Backup = Literal["none", "partial", "complete"]
 HarmLevel = Literal["unlikely", "risk", "high-risk"]
 Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,4})?$")]
 Count = Annotated[StrictInt, Field(ge=0)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 
 class Fact(BaseModel):
@@ -208,7 +209,7 @@ class Narrative(Fact):
     measures_proposed: str | None = None
     advice: str | None = None
     delay_reasons: str | None = None
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+    language: Language | None = None
 
 
 class Answer(Fact):
@@ -306,6 +307,7 @@ class Scope(Fact):
     people: People = People()
     data: Data = Data()
     narrative: Narrative = Narrative()
+    translations: dict[Language, Narrative] = Field(default_factory=dict)
 
 
 class Facts(Fact):
@@ -323,6 +325,7 @@ class Facts(Fact):
     findings: dict[str, StrictBool] = Field(default_factory=dict)  # named yes/no findings of a person
     holds: tuple[Hold, ...] = ()
     narrative: Narrative = Narrative()
+    translations: dict[Language, Narrative] = Field(default_factory=dict)  # the narrative in other languages
     dossier: dict[str, Annotated[Answer, BeforeValidator(_as_answer)]] = Field(default_factory=dict)
     references: dict[str, str] = Field(default_factory=dict)  # by authority id: the number it gave the case
     scopes: dict[str, Scope] = Field(default_factory=dict)  # by controller id: that controller's part

@@ -32,8 +32,21 @@ def scoped(facts: Mapping[str, Any], scope: str) -> Mapping[str, Any]:
         shared = whole if alone else {k: v for k, v in whole.items() if keys is not None and k not in keys}
         part[name] = {**shared, **_known(own.get(name))}
     narrative = {**(facts.get("narrative") or {}), **_known(own.get("narrative"))}
+    translations = _translations(facts.get("translations") or {}, own)
     rest = {key: value for key, value in facts.items() if key != "scopes"}
-    return {**rest, **part, "organisation": organisation, "narrative": narrative}
+    return {**rest, **part, "organisation": organisation, "narrative": narrative, "translations": translations}
+
+
+def _translations(whole: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the translations of what this controller reads: none of a sentence it has a version of its own of."""
+    replaced = _known(own.get("narrative"))
+    found = {
+        language: {key: text for key, text in _known(one).items() if key not in replaced}
+        for language, one in whole.items()
+    }
+    for language, one in (own.get("translations") or {}).items():
+        found[language] = {**found.get(language, {}), **_known(one)}
+    return found
 
 
 def _known(part: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from incident_flows.core.facts import Facts
+from incident_flows.core.facts import Facts, Narrative
 from incident_flows.core.law import Authority
 from incident_flows.knowledge.notice_values import LISTS, Value, Values, checked, one_line
 from incident_flows.knowledge.notice_words import Words
 
 _STORED_AS = {"organisation.inn_ogrn": "organisation.registration"}  # one fact, asked for in two ways
+_TRANSLATION = "translation"  # beside a field's path: it is known, but not in this language
+_TEXTS = tuple(f"narrative.{name}" for name in Narrative.model_fields if name != "language")
 _LAW = ("law", "guidance")  # the other kinds of regime are promises
 
 
@@ -56,7 +58,7 @@ class Answers:
 
     def __init__(
         self, facts: Facts, words: Words, english: Words, *, kind: str, obligation: Mapping[str, Any],
-        authority: Authority | None, incident_ref: str, on: date, phased: bool, notice_kind: str,
+        authority: Authority | None, incident_ref: str, on: date, phased: bool, notice_kind: str, as_written: bool,
         open_content: tuple[str, ...], authority_names: Callable[[], Mapping[str, str]],
     ) -> None:
         self.facts = facts
@@ -68,6 +70,7 @@ class Answers:
         self.incident_ref = incident_ref
         self.phased = phased
         self.notice_kind = notice_kind
+        self.as_written = as_written
         self.late = is_late(obligation, on)
         self._open_content = open_content
         self._authority_names = authority_names
@@ -83,7 +86,7 @@ class Answers:
 
     def need(self, path: str) -> Value:
         """Return a field the notice may not leave without; a bracketed mark if it is missing."""
-        value = self._values.value(path)
+        value = self._value(path)
         if value:
             return value
         stored = self._note(path, required=True)
@@ -102,11 +105,26 @@ class Answers:
 
     def given(self, path: str) -> Value:
         """Return a field, or nothing; what is missing is no loss."""
-        value = self._values.value(path)
+        value = self._value(path)
         return value or ([] if path in LISTS else "")
 
-    def _or_say(self, path: str, phrase: str) -> Value:
+    def _value(self, path: str) -> Value:
+        """Return a field; a sentence known to be in another language is marked, and its translation noted."""
         value = self._values.value(path)
+        if not value or path not in _TEXTS or self._values.translated(path):
+            return value
+        original = self._values.original()
+        if original is None:
+            return value
+        code = self.facts.narrative.language
+        field = f"translations.{self.words.language}{path[9:]}"
+        label = f"{self.english.field(path)}, translated into {self.words.language} (it is written in {code})"
+        self._missing[field, _TRANSLATION] = Missing(field, label, not self.as_written)
+        mark = self.words.say("to_translate", language=original)
+        return value if self.as_written else f"{mark} {value}"
+
+    def _or_say(self, path: str, phrase: str) -> Value:
+        value = self._value(path)
         if value:
             return value
         self._note(path, required=False)
@@ -140,7 +158,7 @@ class Answers:
 
     def is_complete(self) -> bool:
         """Return whether everything asked so far was known."""
-        return not self._missing
+        return not any(extra != _TRANSLATION for _, extra in self._missing)
 
     def name(self) -> str:
         """Return the name people know the organisation by; its id where nobody knows a name."""
@@ -169,7 +187,7 @@ class Answers:
             "name": self.name(),
             "is_late": self.late,
             "due": self._due(),
-            "translation_due": self._written_in() != self.words.language and self._has_free_text(),
+            "translation_due": self._translation_due(),
             "elsewhere": self._elsewhere,
             "others_told": self._others_told,
             "first_notice_at": self._first_notice_at(),
@@ -197,8 +215,9 @@ class Answers:
             return self._values.day(datetime.combine(date.fromisoformat(due_on), datetime.min.time(), UTC))
         return self._values.instant(datetime.fromisoformat(due_at)) if due_at else ""
 
-    def _has_free_text(self) -> bool:
-        return any(value for name, value in self.facts.narrative.__dict__.items() if name != "language")
+    def _translation_due(self) -> bool:
+        texts = [path for path in _TEXTS if getattr(self.facts.narrative, path[10:])]
+        return self._written_in() != self.words.language and not all(map(self._values.translated, texts))
 
     def _written_in(self) -> str:
         """Return the language of the free text: as the facts say, else English."""

@@ -68,7 +68,7 @@ class Values:
     def value(self, path: str) -> Value:
         """Return one field of the facts, by its path; None or an empty list if it is unknown."""
         if path.startswith("narrative.") and path[10:] in type(self.facts.narrative).model_fields:
-            return checked(path, getattr(self.facts.narrative, path[10:]), limit=TEXT_LIMIT)
+            return self.translated(path) or checked(path, getattr(self.facts.narrative, path[10:]), limit=TEXT_LIMIT)
         if path.startswith("moments."):
             instant = getattr(self.facts.moments, path[8:], None)
             if isinstance(instant, datetime):
@@ -78,6 +78,19 @@ class Values:
         if path not in _FIELDS:
             raise UnknownWordError(f"the field {path!r}")
         return _FIELDS[path](self)
+
+    def translated(self, path: str) -> str | None:
+        """Return a sentence of the narrative as a person translated it into this language; None if nobody did."""
+        found = self.facts.translations.get(self.words.language)
+        text = getattr(found, path.removeprefix("narrative."), None)
+        return checked(f"translations.{self.words.language}{path[9:]}", text, limit=TEXT_LIMIT)
+
+    def original(self) -> str | None:
+        """Return the name of the language the narrative is in, if it is known not to be this one."""
+        code = self.facts.narrative.language
+        if code is None or code.split("-")[0] == self.words.language:
+            return None
+        return str(self.locale.languages.get(code.split("-")[0], code))
 
     # Numbers, days, places
 

@@ -29,6 +29,7 @@ class Words(_Data):
 
     Attributes:
         reviewed: Whether a lawyer who speaks it natively has read it.
+        lix_limit: From which LIX on a letter is harder to read than it should be; None where LIX says nothing.
         locale: Whose numbers and names of countries and months are used.
         date: How a date is written, as a pattern of Unicode TR 35.
         phrases: Fixed sentences and headings; `{name}` is a blank.
@@ -39,6 +40,7 @@ class Words(_Data):
 
     language: str
     reviewed: bool
+    lix_limit: int | None
     locale: str
     date: str
     phrases: dict[str, str]

@@ -62,7 +62,7 @@ class Notices:
     def render(
         self, kind: str, language: str, *, facts: Facts, obligation: Mapping[str, Any],
         authority: Authority | None, incident_ref: str, on: date, phased: bool = False,
-        notice_kind: str | None = None,
+        notice_kind: str | None = None, as_written: bool = False,
     ) -> Rendered:
         """Return one notice, with every field it still lacks.
 
@@ -73,6 +73,7 @@ class Notices:
             on: The day the notice is drafted for; an instant (`datetime`) is compared exactly. It decides
                 whether the notice is late, and does not appear in the text.
             phased: Facts the law lets follow are written as such and stop nothing.
+            as_written: A person accepts free text in the language it was written in.
             notice_kind: initial, supplementary or results; None for the duty's own.
 
         Raises:
@@ -90,6 +91,7 @@ class Notices:
         answers = Answers(
             facts, self._wording.words(language), self._wording.words(LABELS_IN), kind=kind,
             obligation=obligation, authority=authority, incident_ref=incident_ref, on=on, phased=phased,
+            as_written=as_written,
             notice_kind=notice_kind or layouts.notice_kind(str(obligation["duty"])),
             open_content=layouts.unanswered(layout, tuple(obligation.get("content") or ())),
             authority_names=lambda: self._wording.authority_names,

@@ -90,6 +90,7 @@ def compose(
         incident_ref=ref,
         on=now,
         phased=asked.phased or phase == "supplementary",
+        as_written=asked.as_written,
         notice_kind=_NOTICE_KINDS.get(phase),
     )
     filled = None  # the letter to the people has its own template, and names itself what it lacks
@@ -226,6 +227,7 @@ def _with_others(
             incident_ref=one.ref,
             on=now,
             phased=asked.phased,
+            as_written=asked.as_written,
         )
         parts += [texts.one_breach(language, one.ref), "", other.text]
         missing += [Missing(f"{one.ref}: {lack.field}", lack.label, lack.required) for lack in other.missing]

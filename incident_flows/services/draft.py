@@ -55,6 +55,7 @@ class Wanted:
     Attributes:
         language: Instead of the addressee's own.
         phased: Write *not yet known, to follow* where a fact is missing, as phased notices may.
+        as_written: Free text in another language than the notice's is accepted as it stands.
         phase: initial, supplementary, final or withdrawal; None for what comes next.
         because: Why a notice is withdrawn.
         answer: To the authority's question.
@@ -64,6 +65,7 @@ class Wanted:
 
     language: str | None = None
     phased: bool = False
+    as_written: bool = False
     phase: str | None = None
     because: str = ""
     answer: str | None = None
@@ -263,7 +265,7 @@ def _one(
     )
     phase = phase_for(tx, desk, ref, row, asked.phase)
     made = compose(
-        tx, desk, ref, rows, stored, language, phase=phase, merged=_merged(rows), asked=asked, now=now
+        tx, desk, ref, rows, stored, language, phase=phase, merged=merged(rows), asked=asked, now=now
     )
     if incident.drill:
         made = marked_as_drill(made)
@@ -324,6 +326,7 @@ def _one(
         "supersedes": older.ref if older else None,
         "fallback": fallback,
         "phased": asked.phased,
+        **({"as_written": True} if asked.as_written else {}),
         **({"bundles": list(made.bundles)} if made.bundles else {}),
         **({"since": made.changes["since"]} if made.changes else {}),
     }
@@ -354,14 +357,14 @@ def marked_as_drill(rendered: Composed) -> Composed:
     )
 
 
-def _merged(rows: list[Any]) -> dict[str, Any]:
+def merged(rows: list[Any]) -> dict[str, Any]:
     """Return the obligation a notice is rendered for; several are one, with all their articles and contents."""
-    merged = dict(rows[0].detail or {})
-    merged["cite"] = "; ".join(dict.fromkeys(row.cite for row in rows if row.cite))
-    merged["content"] = list(
+    found = dict(rows[0].detail or {})
+    found["cite"] = "; ".join(dict.fromkeys(row.cite for row in rows if row.cite))
+    found["content"] = list(
         dict.fromkeys(item for row in rows for item in (row.detail or {}).get("content", []))
     )
-    return merged
+    return found
 
 
 def _route(authority: Authority | None, row: Any, facts: Facts) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_nothing_was_left_in_english(language: str) -> None:
         if text == english.phrases[key] and re.search("[a-z]{4}", text)
     ]
     patterns = {key for key, text in english.phrases.items() if not re.sub(r"\{\w+\}|\W", "", text)}
-    assert set(same) <= patterns | {"row_sectors", "row_medium"}  # Sector, Medium
+    assert set(same) <= patterns | {"row_sectors", "row_medium", "row_contact", "row_cause"}
 
 
 def test_russian_is_written_in_cyrillic() -> None:
@@ -93,15 +93,15 @@ def test_russian_is_written_in_cyrillic() -> None:
             assert re.search("[а-яё]", text, re.IGNORECASE), f"{kind}.{word}"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_translated_citation_is_one_of_the_lawbook(language: str) -> None:
+def test_every_translated_citation_is_one_of_the_lawbook() -> None:
     cites = {
         version.source.cite
         for regime in load_lawbook().regimes.values()
         for duty in regime.duties.values()
         for version in duty.history
     }
-    assert set(words(language).cites) <= cites
+    for language in LANGUAGES:
+        assert set(words(language).cites) <= cites, language
 
 
 def test_every_duty_and_content_of_the_layouts_is_one_of_the_lawbook() -> None:

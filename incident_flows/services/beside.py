@@ -1,0 +1,67 @@
+"""What the team needs beside a notice in a language it may not read: the same in English, and how plain it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from incident_flows.core.readability import lix
+from incident_flows.services.compose import compose
+from incident_flows.services.desk import Desk
+from incident_flows.storage.database import Tx
+
+ENGLISH = "en"
+_BY_HAND = ("withdrawal", "answer")  # their body is what a person wrote, not what the facts say
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How plain a letter is.
+
+    Attributes:
+        lix: The score; None where it says nothing about the language.
+        limit: Above it the letter should be made plainer.
+    """
+
+    lix: int | None
+    limit: int | None
+
+    @property
+    def too_hard(self) -> bool:
+        """Whether the letter is above its limit."""
+        return self.lix is not None and self.limit is not None and self.lix > self.limit
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {**asdict(self), "too_hard": self.too_hard}
+
+
+def reading(desk: Desk, notice: Any) -> Reading | None:
+    """Return how plain a letter to people is; None for every other notice."""
+    if notice.kind != "people":
+        return None
+    limit = desk.library.notices.wording.words(notice.language).lix_limit
+    return Reading(None if limit is None else lix(notice.text), limit)
+
+
+def english(tx: Tx, desk: Desk, ref: str, notice: Any) -> dict[str, str] | None:
+    """Return subject and text of the same notice in English, from the facts it was drafted from.
+
+    It is for reading only: it is not stored, approved or sent.
+
+    Returns:
+        None if the notice is in English, or is a person's own words.
+    """
+    from incident_flows.services.draft import Wanted, merged
+
+    if notice.language == ENGLISH or notice.phase in _BY_HAND:
+        return None
+    stored = tx.incidents.facts(ref, notice.facts_version)
+    covers = set((notice.route or {}).get("covers") or ()) | {notice.oid}
+    rows = [row for row in tx.obligations.list(ref) if row.oid in covers]
+    rows.sort(key=lambda row: row.oid != notice.oid)
+    made = compose(
+        tx, desk, ref, rows, stored, ENGLISH, phase=notice.phase, merged=merged(rows), asked=Wanted(),
+        now=notice.drafted_at,
+    )  # fmt: skip
+    return {"subject": made.subject, "text": made.text}
