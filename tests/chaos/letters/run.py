@@ -54,6 +54,7 @@ class Figures:
     people: int = 0
     lost: int = 0
     doubled: int = 0
+    in_doubt: int = 0  # people whose batch waits for a person's word
     foreign: int = 0
     largest: int = 0  # people in one batch
     seconds: float = 0.0
@@ -63,7 +64,7 @@ class Figures:
         """Return the figures in one line."""
         return (
             f"letters: mode={self.mode} people={self.people} kills={self.kills} lost={self.lost} "
-            f"doubled={self.doubled} allowed={0 if self.mode == 'zero' else self.kills * self.largest} "
+            f"in_doubt={self.in_doubt} doubled={self.doubled} allowed={0 if self.mode == 'zero' else self.kills * self.largest} "
             f"seen_by_others={self.foreign} in {self.seconds:.0f} s"
         )
 
@@ -218,7 +219,8 @@ def run(
             account = provider.account()
     finally:
         provider.close()
-    figures.lost = people - account["people"] + people - counted.get("sent", 0)
+    sent, figures.in_doubt = counted.get("sent", 0), counted.get("in-doubt", 0)
+    figures.lost = people - sent - figures.in_doubt + max(sent - account["people"], 0)
     figures.doubled, figures.foreign = account["doubled"], account["foreign"] + account["shown_together"]
     figures.seconds = time.monotonic() - began
     return figures
