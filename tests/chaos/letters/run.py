@@ -62,9 +62,10 @@ class Figures:
 
     def line(self) -> str:
         """Return the figures in one line."""
+        allowed = 0 if self.mode == "zero" else self.kills * self.largest
         return (
             f"letters: mode={self.mode} people={self.people} kills={self.kills} lost={self.lost} "
-            f"in_doubt={self.in_doubt} doubled={self.doubled} allowed={0 if self.mode == 'zero' else self.kills * self.largest} "
+            f"in_doubt={self.in_doubt} doubled={self.doubled} allowed={allowed} "
             f"seen_by_others={self.foreign} in {self.seconds:.0f} s"
         )
 
