@@ -152,7 +152,7 @@ def always(settings: Settings, path: str) -> Iterable[tuple[str, str]]:
     yield "content-security-policy", CSP
     yield "x-content-type-options", "nosniff"
     yield "x-frame-options", "DENY"
-    yield "referrer-policy", "no-referrer" if path.startswith(("/a/", "/set-up/")) else "same-origin"
+    yield "referrer-policy", "same-origin"  # `no-referrer` would make browsers send forms from origin `null`
     yield "cross-origin-opener-policy", "same-origin"
     yield "cross-origin-resource-policy", "same-origin"
     yield "permissions-policy", "camera=(), geolocation=(), microphone=()"
