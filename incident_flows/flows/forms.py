@@ -38,9 +38,12 @@ from incident_flows.flows import connected
 from incident_flows.flows.guard import guarded
 from incident_flows.flows.mirror import Shown, mirror
 from incident_flows.flows.phases import Ref
+from incident_flows.services.acknowledge import acknowledge as acknowledged
 from incident_flows.services.decide import decide as decided
 from incident_flows.services.desk import checked_facts
 from incident_flows.services.open import open_incident as opened_incident
+from incident_flows.services.prove import proved
+from incident_flows.services.update import change_facts
 
 ASK = "ask/ask"
 KEY = "decision"  # under which a suspended form keeps its fields and its answer
@@ -63,6 +66,13 @@ Account = Annotated[
     str,
     Field(pattern=r"^[\w.-]{0,80}$", description="Your account; empty: the engine's own user"),
 ]
+Code = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-fA-F -]{0,30}$",
+        description="A one-time code of your account; needed only to lower protection, which takes two people",
+    ),
+]
 Reason = Annotated[
     str,
     Field(
@@ -76,10 +86,13 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,60}$")]
 Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 
 
-class Report(BaseModel):
-    """What somebody knows when they open an incident. Leave empty what is not known: unknown is an answer."""
-
+class _Whose(BaseModel):
     organisation: Word = Field(description="Id of the organisation's profile, such as aimigos-studio")
+
+
+class Known(BaseModel):
+    """Facts somebody has found out. What is left empty stays as it is."""
+
     role: Role | None = Field(
         default=None, description="Whose data are they: ours (controller), or a client's (processor)?"
     )
@@ -104,12 +117,10 @@ class Report(BaseModel):
     reference: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9#/_.:-]{0,40}$", description="Your ticket's number"
     )
-    acting_as: Account = Field(default="", description="Your account; empty: the engine's own user")
 
     def facts(self) -> dict[str, Any]:
-        """Return the report as a facts file would say it; empty answers are unknown."""
+        """Return the answers as a facts file would say them; empty ones are left out."""
         found: dict[str, Any] = {
-            "organisation": self.organisation,
             "role": self.role,
             "reference": self.reference or None,
             "moments": {"detected_at": _iso(self.detected_at), "aware_at": _iso(self.aware_at)},
@@ -128,6 +139,16 @@ class Report(BaseModel):
             for key, value in found.items()
             if value is not None
         }
+
+
+class Report(Known, _Whose):
+    """What somebody knows when they open an incident. Leave empty what is not known: unknown is an answer."""
+
+    acting_as: Account = Field(default="", description="Your account; empty: the engine's own user")
+
+    def facts(self) -> dict[str, Any]:
+        """Return the report as a facts file would say it; empty answers are unknown."""
+        return {"organisation": self.organisation, **super().facts()}
 
 
 def _iso(instant: datetime | None) -> str | None:
@@ -152,6 +173,42 @@ def open_incident(report: Report) -> State[None]:
     return Completed(name="Opened", message=opened.ref)
 
 
+@flow(name="correct facts", flow_run_name="{incident} · correct facts", persist_result=False)
+@guarded(own_words=True)
+def correct_facts(incident: Ref, known: Known, acting_as: Account = "") -> State[None]:
+    """Add or correct facts; everything derived follows. To make a fact unknown again, use the terminal."""
+    desk, now = connected.desk(), connected.now()
+    done = change_facts(
+        desk, incident, known.facts(), actor=connected.actor(acting_as), now=now, source="Prefect form"
+    )
+    mirror(desk, now=now, only=incident, wait=10)
+    return Completed(
+        name="Corrected" if done.changed else "NothingNew",
+        message=f"version {done.version}: {', '.join(done.changed) or 'no fact changed'}",
+    )
+
+
+@flow(name="acknowledge", flow_run_name="{incident} · acknowledge", persist_result=False)
+@guarded(own_words=True)
+def acknowledge(
+    incident: Ref,
+    which: Annotated[
+        str,
+        Field(
+            pattern=r"^[\w./:+@-]{0,200}$",
+            description="A step's number or an obligation's id; empty: all that was told and nobody has seen",
+        ),
+    ] = "",
+    acting_as: Account = "",
+) -> State[None]:
+    """Say that a reminder was seen. It stops being repeated; the clock goes on."""
+    desk, now = connected.desk(), connected.now()
+    seen = acknowledged(
+        desk, incident, which or None, actor=connected.actor(acting_as), now=now, via="Prefect form"
+    )
+    return Completed(name="Acknowledged" if seen else "NothingToSee", message=f"{len(seen)} reminders seen")
+
+
 @flow(name="decide", flow_run_name="{incident} · decide {subject}", persist_result=False)
 @guarded()
 def decide(
@@ -160,10 +217,11 @@ def decide(
     answer: Literal["owed", "not-owed", "unlikely", "risk", "high-risk"],
     because: Reason,
     acting_as: Account = "",
+    code: Code = "",
 ) -> State[None]:
     """Decide an obligation (owed, not-owed) or the risk (unlikely, risk, high-risk)."""
     with _reason_taken_out():
-        return _decide(incident, subject, answer, because, acting_as)
+        return _decide(incident, subject, answer, because, acting_as, code)
 
 
 @contextmanager
@@ -175,16 +233,19 @@ def _reason_taken_out() -> Iterator[None]:
         if this_run.id:
             with get_client(sync_client=True) as client:
                 client.update_flow_run(
-                    UUID(this_run.id), parameters={**this_run.parameters, "because": TAKEN_OUT}
+                    UUID(this_run.id), parameters={**this_run.parameters, "because": TAKEN_OUT, "code": ""}
                 )
 
 
-def _decide(incident: str, subject: str, answer: str, because: str, acting_as: str) -> State[None]:
+def _decide(
+    incident: str, subject: str, answer: str, because: str, acting_as: str, code: str = ""
+) -> State[None]:
     if _ADDRESS.search(because):
         raise InputError("because: holds an address; a reason names no affected person")
     desk, now = connected.desk(), connected.now()
+    who = proved(desk, acting_as, code, now=now) if code else connected.actor(acting_as)
     result = decided(
-        desk, incident, subject, answer, because=because, actor=connected.actor(acting_as), now=now
+        desk, incident, subject, answer, because=because, actor=who, now=now, proved=bool(code)
     )
     mirror(desk, now=now, only=incident, wait=10)
     return Completed(
@@ -199,6 +260,7 @@ class Answer(RunInput):
     answer: Literal["owed", "not-owed"]
     because: Reason
     acting_as: Account = ""
+    code: Code = ""
 
 
 class RiskAnswer(RunInput):
@@ -207,6 +269,7 @@ class RiskAnswer(RunInput):
     answer: Literal["unlikely", "risk", "high-risk"]
     because: Reason
     acting_as: Account = ""
+    code: Code = ""
 
 
 @flow(name="ask", flow_run_name="{incident} · decide {subject}", persist_result=False)
@@ -220,7 +283,7 @@ def ask(incident: Ref, subject: Subject) -> State[None]:
         suspend_flow_run(wait_for_input=form, timeout=int(FORM_STAYS.total_seconds()), key=KEY)
         return Completed(name="Suspended")
     try:
-        return _decide(incident, subject, given.answer, given.because, given.acting_as)
+        return _decide(incident, subject, given.answer, given.because, given.acting_as, given.code)
     finally:
         with get_client(sync_client=True) as client:
             client.delete_flow_run_input(UUID(this_run.id), keys["response"])
@@ -257,42 +320,55 @@ def offer_forms(shown: Shown) -> int:
         except ObjectNotFound:
             return 0
         standing: set[tuple[str, str]] = set()
-        for run in _live(client, deployment.id):
+        for run in live(client, deployment.id):
             one = (str(run.parameters.get("incident")), str(run.parameters.get("subject")))
             waits = run.state_type == StateType.PAUSED
             settled = one[0] in shown.decisions and one not in wanted
-            if run.state_name == _HALF_MADE or (waits and (settled or one in standing)):
+            if run.state_name == HALF_MADE or (waits and (settled or one in standing)):
                 client.delete_flow_run(run.id)
             else:
                 standing.add(one)
         missing = sorted(wanted - standing)[:FORMS_A_TICK]
         for ref, subject in missing:
-            _offer(client, deployment.id, ref, subject)
+            offer(
+                client,
+                deployment.id,
+                {"incident": ref, "subject": subject},
+                _form(ref, subject),
+                name=f"{ref} · decide {subject}",
+                tags=[ref, "decision"],
+                message=f"waits for a person to decide {subject}",
+            )
     return len(missing)
 
 
-_HALF_MADE = "BeingOffered"
+HALF_MADE = "BeingOffered"
 
 
-def _offer(client: SyncPrefectClient, deployment_id: UUID, ref: str, subject: str) -> None:
+def offer(
+    client: SyncPrefectClient,
+    deployment_id: UUID,
+    parameters: dict[str, str],
+    form: type[RunInput],
+    *,
+    name: str,
+    tags: list[str],
+    message: str,
+) -> None:
     """Make a suspended run; until its fields are stored it is scheduled for later: a crash leaves no trap."""
-    later: State[None] = Scheduled(name=_HALF_MADE, scheduled_time=connected.now() + FORM_STAYS)
+    later: State[None] = Scheduled(name=HALF_MADE, scheduled_time=connected.now() + FORM_STAYS)
     run = client.create_flow_run_from_deployment(
-        deployment_id,
-        parameters={"incident": ref, "subject": subject},
-        state=later,
-        tags=[ref, "decision"],
-        name=f"{ref} · decide {subject}",
+        deployment_id, parameters=parameters, state=later, tags=tags, name=name
     )
     suspended: State[None] = Suspended(timeout_seconds=int(FORM_STAYS.total_seconds()), pause_key=KEY)
     keys = keyset_from_paused_state(suspended)
-    suspended.state_details.run_input_keyset = {str(name): key for name, key in keys.items()}
-    suspended.message = f"waits for a person to decide {subject}"
-    _form(ref, subject).save(keys, flow_run_id=run.id)
+    suspended.state_details.run_input_keyset = {str(part): key for part, key in keys.items()}
+    suspended.message = message
+    form.save(keys, flow_run_id=run.id)
     client.set_flow_run_state(run.id, suspended, force=True)
 
 
-def _live(client: SyncPrefectClient, deployment_id: UUID) -> Iterator[FlowRun]:
+def live(client: SyncPrefectClient, deployment_id: UUID) -> Iterator[FlowRun]:
     live = FlowRunFilter(
         state=FlowRunFilterState(
             type=FlowRunFilterStateType(

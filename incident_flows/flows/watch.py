@@ -11,6 +11,7 @@ from prefect import State, flow, get_run_logger
 from prefect.states import Completed, Failed
 
 from incident_flows.flows import connected
+from incident_flows.flows.approving import offer_approvals
 from incident_flows.flows.forms import offer_forms
 from incident_flows.flows.guard import guarded, told
 from incident_flows.flows.letters import begin_waves
@@ -28,7 +29,7 @@ def watch() -> State[None]:
     get_run_logger().info("%s, %s in doubt, %s missed", did, done.in_doubt, done.missed)
     try:
         shown = mirror(desk, now=now)
-        offered = offer_forms(shown) if shown.alone else 0
+        offered = offer_forms(shown) + offer_approvals(desk, shown) if shown.alone else 0
         begin_waves(desk)
     except Exception as error:  # the clocks are kept; only the picture of them is old
         return Failed(name="NotShown", message=f"{did}; the board is not up to date: {told(error)}")

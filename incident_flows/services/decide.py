@@ -34,12 +34,23 @@ class Decided:
 
 
 def decide(
-    desk: Desk, ref: str, subject: str, answer: str, *, because: str, actor: Actor, now: datetime
+    desk: Desk,
+    ref: str,
+    subject: str,
+    answer: str,
+    *,
+    because: str,
+    actor: Actor,
+    now: datetime,
+    proved: bool = True,
 ) -> Decided:
     """Record a decision on an obligation (owed, not-owed) or on `risk` (unlikely, risk, high-risk).
 
     Overruling an *owed* to *not-owed*, and lowering the risk below what the engine proposes, take a second
     person: the first call waits, and the same decision by somebody else puts it in force.
+
+    Args:
+        proved: Whether the actor has shown who they are; if not, nothing that takes two people is taken.
 
     Raises:
         InputError: No reason, or an answer that is none.
@@ -59,9 +70,14 @@ def decide(
             raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
         proposed = _proposed(tx, ref, subject)
         waiting = _waiting(tx, ref, subject, answer)
+        lowers = _lowers(subject, answer, proposed)
+        if not proved and (waiting is not None or lowers):
+            raise PermissionDeniedError(
+                f"{subject}: {answer} lowers protection and takes two people who show who they are; "
+                "give a one-time code of your account, or decide in the console or the terminal"
+            )
         if waiting is not None:
             return _second(tx, desk, ref, waiting, actor=actor, now=now)
-        lowers = _lowers(subject, answer, proposed)
         tx.incidents.add_decision(
             ref, subject=subject, answer=answer, because=because, by=actor.name, at=now, proposed=proposed
         )

@@ -54,7 +54,7 @@ class Session:
     stage: Stage
 
 
-def _doors(desk: Desk, name: str, address: str) -> Mapping[str, int]:
+def doors_of(desk: Desk, name: str, address: str) -> Mapping[str, int]:
     """Return what wrong tries are counted under, hashed, with how many are borne."""
     found = {house_sign(desk, "tried", f"account {name.casefold()}"): PER_ACCOUNT}
     if address:
@@ -62,11 +62,11 @@ def _doors(desk: Desk, name: str, address: str) -> Mapping[str, int]:
     return found
 
 
-def _shut(tx: Tx, doors: Mapping[str, int], now: datetime) -> bool:
+def doors_shut(tx: Tx, doors: Mapping[str, int], now: datetime) -> bool:
     return any(tx.access.tried(door, now) >= most for door, most in doors.items())
 
 
-def _wrong(desk: Desk, doors: Mapping[str, int], name: str | None, now: datetime) -> None:
+def wrong_try(desk: Desk, doors: Mapping[str, int], name: str | None, now: datetime) -> None:
     """Count a wrong try; the moment a door shuts stands in the journal, once."""
     with desk.database.write() as tx:
         for door, most in doors.items():
@@ -103,15 +103,15 @@ def sign_in(
         PermissionDeniedError: Not let in; why is not said.
     """
     name = name.strip()[:200]
-    doors = _doors(desk, name, address)
+    doors = doors_of(desk, name, address)
     with desk.database.read() as tx:
         row = next((one for one in tx.accounts.list() if one.name == name), None)
         has = None if row is None else tx.access.credential(row.id)
-        shut = _shut(tx, doors, now)
+        shut = doors_shut(tx, doors, now)
     fits = password_fits(None if has is None else has.password, password)
     if row is None or has is None or not fits or shut or row.disabled:
         if not shut:
-            _wrong(desk, doors, None if row is None else row.name, now)
+            wrong_try(desk, doors, None if row is None else row.name, now)
         raise PermissionDeniedError(REFUSED)
     stage: Stage = "second" if has.second else "enrol" if set(row.roles) & set(second_for) else "full"
     return open_session(desk, row.id, stage=stage, how="password", device=device, now=now), stage
@@ -145,10 +145,10 @@ def show_code(desk: Desk, cookie: str, code: str, *, address: str, device: str, 
     session = session_of(desk, cookie, now=now)
     if session is None or session.stage != "second":
         raise PermissionDeniedError("the sign-in took too long; begin again")
-    doors, key = _doors(desk, session.actor.name, address), house_key(desk)
+    doors, key = doors_of(desk, session.actor.name, address), house_key(desk)
     with desk.database.write() as tx:
         kind = None
-        if not _shut(tx, doors, now):
+        if not doors_shut(tx, doors, now):
             kind = code_taken(tx, desk, key, session.account_id, code[:60], now)
         if kind is not None:
             tx.access.end_session(session.account_id, session.id)
@@ -156,7 +156,7 @@ def show_code(desk: Desk, cookie: str, code: str, *, address: str, device: str, 
                 if most == PER_ACCOUNT:
                     tx.access.forget_tries(door)
     if kind is None:
-        _wrong(desk, doors, session.actor.name, now)
+        wrong_try(desk, doors, session.actor.name, now)
         raise PermissionDeniedError(REFUSED_CODE)
     how = f"password and {kind}"
     return open_session(desk, session.account_id, stage="full", how=how, device=device, now=now)
