@@ -37,7 +37,7 @@ from notifications.letters import BatchChannel, Letter
 Ended = Literal["done", "paused", "stopped", "elsewhere", "waits", "wave", "budget"]
 RETRY = timedelta(minutes=1)
 RENEW = 15.0  # seconds
-PREPARED = 4  # batches opened ahead
+PREPARED = 16  # batches read ahead, sealed
 MEASURED = 2.0  # seconds between two figures of progress
 
 
@@ -133,7 +133,7 @@ class _Sender:
         progress = self.round.progress
         progress.people = run.people or 0
         progress.left = counts.get("planned", 0) + counts.get("claimed", 0)
-        self.prepared: deque[tuple[Any, bytes]] = deque()
+        self.prepared: deque[Any] = deque()
         self.allowed = self._allowance()
 
     def at(self) -> datetime:
@@ -220,7 +220,10 @@ class _Sender:
             self.end("elsewhere", "another sender took over")
         elif gate in ("paused", "stopped"):
             self.end(gate, "by a person")
-        elif self.ends is not None and time.monotonic() > self.ends:
+        return self._in_time()
+
+    def _in_time(self) -> bool:
+        if self.ends is not None and time.monotonic() > self.ends:
             self.end("budget")
         return not self.ending
 
@@ -280,19 +283,21 @@ class _Sender:
         return max(width, 0)
 
     def _look(self, channel: BatchChannel, wave: int) -> bool:
-        """Open batches ahead; return whether one is ready."""
-        if len(self.prepared) < PREPARED and not self.ending and not self.exhausted:
-            ready = [row.id for row, _ in self.prepared]
+        """Read batches ahead; return whether one is ready."""
+        if not self.prepared and not self.ending and not self.exhausted:
             with self.desk.database.read() as tx:
-                rows = tx.letters.planned(self.notice.id, wave, self.at(), without=ready, limit=PREPARED)
+                rows = tx.letters.ready(self.notice.id, wave, self.at(), limit=PREPARED)
             self.exhausted = not rows
             for row in rows:
                 if row.template_sha256 != self.notice.sha256:
                     raise NotApprovedError(f"{self.notice.ref}: its letters were packed from another text")
-                if row.form != channel.name:
-                    row = pack_anew(self.desk, self.ref, self.notice, row, self.wrapped, self.letter, self.run.tag)
-                self.prepared.append((row, unseal(self.desk, self.wrapped, self.ref, row)))
+                self.prepared.append(row if row.form == channel.name else self._anew(row.id))
         return bool(self.prepared)
+
+    def _anew(self, the: int) -> Any:
+        with self.desk.database.read() as tx:
+            row = tx.letters.get(the)
+        return pack_anew(self.desk, self.ref, self.notice, row, self.wrapped, self.letter, self.run.tag)
 
     def _turn(self, answers: list[Answer], wire: Wire, ids: BatchIds) -> list[Job]:
         """Record answers and claim what is next, in one transaction; then post it."""
@@ -312,14 +317,15 @@ class _Sender:
                     ]
                 )
                 self._renew(tx)
-                if picks and self._may(tx):
-                    for job in picks:
-                        claim = {
-                            "the": job.row.id, "owner": self.desk.owner, "at": at, "through": self.desk.batches_name,
-                            "batch": job.batch_id, "due": job.send_at,
-                        }  # fmt: skip
-                        if tx.letters.claim([claim]):
-                            jobs.append(job)
+                for job in picks:
+                    claim = {
+                        "the": job.row.id, "owner": self.desk.owner, "at": at, "through": self.desk.batches_name,
+                        "batch": job.batch_id, "due": job.send_at,
+                    }  # fmt: skip
+                    if tx.letters.claim_under(self.lease, claim):
+                        jobs.append(job)
+                    elif not self._may(tx):
+                        break
             self.desk.reached("notify:claimed" if jobs else "notify:recorded")
         for job in jobs:
             wire.post(job)
@@ -334,11 +340,11 @@ class _Sender:
     def _picked(self, free: int, ids: BatchIds) -> list[Job]:
         """Take up to `free` batches out of those opened ahead, as far as limits and budget allow."""
         picks: list[Job] = []
-        while self.prepared and len(picks) < free and not self.ending:
+        while self.prepared and len(picks) < free and self._in_time():
             if self.budget is not None and self.budget <= 0:
                 self.end("budget")
                 break
-            if not self._fits(self.prepared[0][0].count):
+            if not self._fits(self.prepared[0].count):
                 break
             try:
                 batch_id = ids.next()
@@ -346,13 +352,16 @@ class _Sender:
                 self._held_back(error)
                 break
             at = self.at()
-            row, packed = self.prepared.popleft()
+            row = self.prepared.popleft()
+            packed = unseal(self.desk, self.wrapped, self.ref, row)
             picks.append(Job(row, packed, batch_id, at + self.policy.schedule if batch_id else None, at))
             self.budget = None if self.budget is None else self.budget - 1
         return picks
 
     def _failed(self, one: Answer) -> None:
-        error, row = one.error, one.row
+        error = one.error
+        with self.desk.database.read() as tx:
+            row = tx.letters.get(one.row.id)
         if isinstance(error, TransientError):
             self._held_back(error)
             with self.desk.database.write() as tx:

@@ -1,6 +1,8 @@
-"""Threads that post batches and nothing else: what to post comes in, what the provider said goes out.
+"""Posts batches and nothing else: what to post comes in, what the provider said goes out.
 
-They know no database; the sender's own thread claims before and records after.
+It knows no database; the sender's own thread claims before and records after. Where more than one request may be
+under way, threads post them; a single one is posted by whoever asks, for a thread that is handed one request at a
+time and waited for would only add the handing over.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class Wire:
         self._jobs: SimpleQueue[tuple[Job, float] | None] = SimpleQueue()
         self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._run, name=f"letters-{number}", daemon=True) for number in range(width)
+            threading.Thread(target=self._run, name=f"letters-{number}", daemon=True)
+            for number in range(width if width > 1 else 0)
         ]
         self.under_way = 0
 
@@ -79,9 +82,12 @@ class Wire:
         return self.free <= 0
 
     def post(self, job: Job) -> None:
-        """Post a claimed batch as soon as a thread is free."""
+        """Post a claimed batch as soon as a thread is free, or here and now."""
         self.under_way += 1
-        self._jobs.put((job, time.monotonic()))
+        if self._threads:
+            self._jobs.put((job, time.monotonic()))
+        else:
+            self._answers.put(self._answer(job, time.monotonic()))
 
     def answered(self, *, wait: bool) -> list[Answer]:
         """Return what came back; with `wait`, at least one."""
