@@ -54,16 +54,22 @@ class Deployment:
         return flow
 
 
+def prefect_file() -> Path:
+    """Return where prefect.yaml is."""
+    here = Path(__file__).resolve().parent
+    file = next((one / FILE for one in (here.parent.parent, here) if (one / FILE).is_file()), None)
+    if file is None:
+        raise KnowledgeError(f"{FILE}: not found beside the package; reinstall it, or run from a checkout")
+    return file
+
+
 def deployments() -> list[Deployment]:
     """Return what stands in prefect.yaml, beside the package in a checkout, in it when installed.
 
     Raises:
         KnowledgeError: There is no such file, or an entry is not what is expected.
     """
-    here = Path(__file__).resolve().parent
-    file = next((one / FILE for one in (here.parent.parent, here) if (one / FILE).is_file()), None)
-    if file is None:
-        raise KnowledgeError(f"{FILE}: not found beside the package; reinstall it, or run from a checkout")
+    file = prefect_file()
     try:
         return [_deployment(entry) for entry in read_yaml(file).data["deployments"]]
     except (KeyError, TypeError, ValueError) as error:

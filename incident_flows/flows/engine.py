@@ -258,6 +258,7 @@ class Engine:
         from prefect.client.orchestration import get_client
         from prefect.runner import Runner
 
+        from incident_flows.flows.automations import apply_automations
         from incident_flows.flows.deployments import serve_all, tidy_up
 
         assert self._ending is not None
@@ -266,6 +267,7 @@ class Engine:
             if self._socket is not None:
                 await tidy_up(client, now=connected.now())
             ids = await serve_all(runner)
+            await apply_automations(client, ids)
             await self._free_the_mirror()
             await client.create_flow_run_from_deployment(ids["watch"], name="tick at start")
         self._tell(f"Prefect UI: {ui_address(self._settings)} (ready)")

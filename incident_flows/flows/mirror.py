@@ -27,6 +27,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
 
 from incident_flows.flows import connected
+from incident_flows.flows.events import tell_events
 from incident_flows.flows.phases import FLOW_OF
 from incident_flows.services.board import Board, Phase, boards, open_refs
 from incident_flows.services.desk import Desk
@@ -37,6 +38,7 @@ ALONE = "mirror"  # the lease: two mirrors at a time would show everything twice
 LEASE = timedelta(seconds=30)  # extended at every incident
 PATIENCE = 40.0  # seconds for one round; what is left comes with the next tick
 WALL_ROWS = 300
+UPCOMING_ROWS = 100
 
 
 @dataclass
@@ -75,6 +77,8 @@ def mirror(desk: Desk, *, now: datetime, only: str | None = None, wait: float = 
         else:
             _look_at_all(desk, board_id, shown, now=now)
             _wall(desk, board_id, now=now)
+            _upcoming(desk, board_id, now=now)
+            tell_events(desk, board_id, ticked_at=now)
     finally:
         with desk.database.write() as tx:
             tx.leases.release(ALONE, desk.owner)
@@ -262,16 +266,39 @@ def _wall(desk: Desk, board_id: str, *, now: datetime) -> None:
         for row, shown in zip(running, clock_rows(running[:WALL_ROWS], now=now), strict=False)
     ]
     words = f"Running clocks, soonest first: {len(rows)} of {len(running)}; as of {now:%Y-%m-%d %H:%M} UTC"
-    key = f"board/{board_id}"
+    _stands(desk, f"board/{board_id}", "wall-of-clocks", rows, words)
+
+
+def _upcoming(desk: Desk, board_id: str, *, now: datetime) -> None:
+    """One table of what the engine will tell the team next, and when."""
     with desk.database.read() as tx:
-        known = tx.leases.get(key)
+        steps = tx.steps.upcoming(limit=UPCOMING_ROWS)
+    rows = [
+        {
+            "at (UTC)": f"{step.due_at:%Y-%m-%d %H:%M}",
+            "in": _left(step.due_at.isoformat(), now),
+            "incident": step.incident_ref,
+            "about": step.detail.get("addressee", step.oid),
+            "says": step.detail.get("text", step.name),
+            "obligation": step.oid,
+        }
+        for step in steps
+    ]
+    words = f"What the team will be told next: {len(rows)} steps; as of {now:%Y-%m-%d %H:%M} UTC"
+    _stands(desk, f"board/{board_id}/upcoming", "upcoming-steps", rows, words)
+
+
+def _stands(desk: Desk, mark: str, key: str, rows: list[dict[str, Any]], words: str) -> None:
+    """Bring the one table of this key up to date; make it if it is not there."""
+    with desk.database.read() as tx:
+        known = tx.leases.get(mark)
     with get_client(sync_client=True) as client:
         if _updated(client, known, rows, words):
             return
-        wall = ArtifactCreate(type="table", key="wall-of-clocks", data=json.dumps(rows), description=words)
-        made = _made(client, wall)
+        table = ArtifactCreate(type="table", key=key, data=json.dumps(rows), description=words)
+        made = _made(client, table)
     with desk.database.write() as tx:
-        tx.leases.put(key, made)
+        tx.leases.put(mark, made)
 
 
 def clock_rows(running: Iterable[Mapping[str, Any]], *, now: datetime) -> list[dict[str, Any]]:
