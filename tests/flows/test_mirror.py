@@ -43,7 +43,12 @@ def test_the_artifacts_show_each_deadline_and_the_status(board: Any, house: Any)
     house.open()
     mirror(house.desk, now=house.now)
     artifacts = board.artifacts()
-    assert set(artifacts) == {"inc-2026-0001-clocks", "inc-2026-0001-status", "wall-of-clocks"}
+    assert set(artifacts) == {
+        "inc-2026-0001-clocks",
+        "inc-2026-0001-status",
+        "upcoming-steps",
+        "wall-of-clocks",
+    }
     rows = json.loads(artifacts["inc-2026-0001-clocks"]["data"])
     spain = next(row for row in rows if "Española" in row["tell"])
     assert spain["by (UTC)"] == "2026-11-23T17:00:00Z"

@@ -16,7 +16,8 @@ from pypdf import PdfReader
 from incident_flows.errors import IllegalTransitionError, InputError
 from incident_flows.services.by_post import give_out
 from incident_flows.services.follow import count, receive
-from incident_flows.services.people import pack, purpose_of
+from incident_flows.services.packed import pack
+from incident_flows.services.people import purpose_of
 from incident_flows.storage.people import NewBlock
 
 LETTER = "YOUR DATA\n\nHello⟦name⟧,\n\n1. What happened\nA laptop was stolen.\n"
