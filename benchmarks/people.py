@@ -152,7 +152,7 @@ def _without_ledger(database: Path, library: Library, provider: Double, count: i
     assert run is not None
     began, worked = time.perf_counter(), time.process_time()
     head, after = desk.batches.head(letter_of(desk, notice), run.tag or ""), 0
-    with Wire(desk.batches, head, width=1) as wire:
+    with Wire(desk.batches, width=1) as wire:
         while True:
             with desk.database.read() as tx:
                 rows = tx.letters.page(notice.id, after, 4)
@@ -163,7 +163,7 @@ def _without_ledger(database: Path, library: Library, provider: Double, count: i
                 opened = unseal(desk, wrapped, stage.ref, row)
                 if wire.full:
                     assert all(one.error is None for one in wire.answered(wait=True))
-                wire.post(Job(row, opened, None, None, stage.now))
+                wire.post(Job(row, opened, None, None, stage.now, head))
         while wire.under_way:
             wire.answered(wait=True)
     took = time.perf_counter() - began

@@ -127,6 +127,10 @@ def show(
     english: Annotated[
         bool, typer.Option("--english", help="With --notice: the same notice in English, for reading only.")
     ] = False,
+    variant: Annotated[
+        str | None,
+        typer.Option("--variant", metavar="KEY", help="With --notice: another wording of a letter, such as US-CA."),
+    ] = None,
 ) -> None:
     """One incident: facts, obligations, notices, deliveries, steps, journal."""
     from incident_flows.services import show as shown
@@ -139,6 +143,8 @@ def show(
             row = shown.notice_json(stored, text=True)
             if english and (found := in_english(tx, desk, incident, stored)):
                 row |= {**found, "html": None, "language": "en", "stands_for": stored.language}
+            if variant is not None:
+                row |= shown.variant_json(stored, variant)
         if json:
             render.print_json(row)
         else:
@@ -149,6 +155,11 @@ def show(
                 "",
                 row["text"],
             )
+            if row["variants"] and variant is None:
+                render.say(
+                    "",
+                    f"Other wordings: {', '.join(row['variants'])} (--variant KEY); the hash covers them all.",
+                )
             if row["form"]:
                 from incident_flows.core.form_text import as_text
                 from incident_flows.core.forms import Filled
@@ -177,9 +188,8 @@ def show(
         if one["state"] == "withdrawn":
             continue  # replaced by a later text; --json shows it
         empty = f"; empty: {', '.join(item['label'] for item in one['missing'])}" if one["missing"] else ""
-        render.say(
-            f"  {one['id']} {one['state']} · {one['obligation']} · {one['language']} · {one['sha256'][:12]}{empty}"
-        )
+        spoken = f"{one['language']} (and {', '.join(one['variants'])})" if one["variants"] else one["language"]
+        render.say(f"  {one['id']} {one['state']} · {one['obligation']} · {spoken} · {one['sha256'][:12]}{empty}")
     filing.standing(whole)
     if whole["deliveries"]:
         render.say(

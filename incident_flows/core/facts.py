@@ -328,6 +328,7 @@ class Facts(Fact):
     translations: dict[Language, Narrative] = Field(default_factory=dict)  # the narrative in other languages
     dossier: dict[str, Annotated[Answer, BeforeValidator(_as_answer)]] = Field(default_factory=dict)
     references: dict[str, str] = Field(default_factory=dict)  # by authority id: the number it gave the case
+    enclosed: dict[str, str] = Field(default_factory=dict)  # texts some laws want in letters, by name
     scopes: dict[str, Scope] = Field(default_factory=dict)  # by controller id: that controller's part
     reference: str | None = None  # the team's own ticket
 

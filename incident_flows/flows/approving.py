@@ -113,6 +113,8 @@ def words_of(notice: Any, incident: str) -> str:
         said = json.dumps(dict(notice.form), ensure_ascii=False, indent=1, default=str)
         parts.append(f"The authority's form:\n{_fenced(said)}")
     parts += [f"Attachment `{one['name']}`, SHA-256 `{one['sha256']}`" for one in notice.attachments or ()]
+    for key, one in sorted(notice.variants.items()):
+        parts += [f"Its wording for {key}:", _fenced(f"{one['subject']}\n\n{one['text']}")]
     if notice.html:
         parts.append(f"It goes with HTML too ({len(notice.html)} characters); the console shows that.")
     return "\n\n".join(parts)

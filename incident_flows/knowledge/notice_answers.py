@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from incident_flows.core.facts import Facts, Narrative
 from incident_flows.core.law import Authority
 from incident_flows.knowledge.notice_values import LISTS, Value, Values, checked, one_line
 from incident_flows.knowledge.notice_words import Words
 
+if TYPE_CHECKING:
+    from incident_flows.knowledge.inserts import Insert
+
 _STORED_AS = {"organisation.inn_ogrn": "organisation.registration"}  # one fact, asked for in two ways
 _TRANSLATION = "translation"  # beside a field's path: it is known, but not in this language
 _TEXTS = tuple(f"narrative.{name}" for name in Narrative.model_fields if name != "language")
+NAME_MARK = "⟦name⟧"  # the sender puts the reader's name there
+_TELLING = 10  # a smaller number may be anything
 _LAW = ("law", "guidance")  # the other kinds of regime are promises
 
 
@@ -60,6 +66,7 @@ class Answers:
         self, facts: Facts, words: Words, english: Words, *, kind: str, obligation: Mapping[str, Any],
         authority: Authority | None, incident_ref: str, on: date, phased: bool, notice_kind: str, as_written: bool,
         open_content: tuple[str, ...], authority_names: Callable[[], Mapping[str, str]],
+        insert: Insert | None = None, guardian: bool = False,
     ) -> None:
         self.facts = facts
         self.words = words
@@ -71,6 +78,8 @@ class Answers:
         self.phased = phased
         self.notice_kind = notice_kind
         self.as_written = as_written
+        self.insert = insert
+        self.guardian = guardian
         self.late = is_late(obligation, on)
         self._open_content = open_content
         self._authority_names = authority_names
@@ -170,7 +179,12 @@ class Answers:
         return {
             "layout": f"{self.kind}/_{layout}.txt.j2",
             "language": self.words.language,
-            "subject": one_line(self.words.say(f"subject_{layout}", name=self.name(), ref=self.incident_ref)),
+            "subject": self.subject(layout),
+            "heading": self._heading,
+            "omitted": self._omitted,
+            "added": self._added,
+            "guardian": self.guardian,
+            "name_mark": NAME_MARK,
             "say": self.words.say,
             "need": self.need,
             "later": self.later,
@@ -197,6 +211,46 @@ class Answers:
             "to_follow": self.to_follow,
             "is_complete": self.is_complete,
         }
+
+    # A letter to the people as one law wants it
+
+    def subject(self, layout: str) -> str:
+        """Return the subject, which is the title of a letter."""
+        fixed = self.insert.title if self.insert else None
+        return one_line(fixed or self.words.say(f"subject_{layout}", name=self.name(), ref=self.incident_ref))
+
+    def _heading(self, part: str) -> str:
+        """Return the heading of a part of the letter; one fixed by law first, beside it what it means."""
+        own = self.words.say(f"letter_{part}")
+        if self.insert is None or part not in self.insert.headings:
+            return own
+        fixed = self.insert.headings[part]
+        return f"{fixed} – {own}" if fixed and self.words.language != self.english.language else fixed or ""
+
+    def _omitted(self, part: str) -> bool:
+        return self.insert is not None and part in self.insert.omit
+
+    def _added(self, part: str) -> Sequence[str]:
+        return self.insert.added.get(part, ()) if self.insert else ()
+
+    def lacks(self, text: str) -> tuple[Missing, ...]:
+        """Return what the insert lacks, and what it forbids and the text still says."""
+        if self.insert is None:
+            return ()
+        found = list(self.insert.missing)
+        where = self._values.place(self.insert.place)
+        if not self.insert.translated:
+            label = f"{where}: what its law wants is in English there; nobody has translated it"
+            found.append(Missing("obligation.content", label, False))
+        if self.insert.uncounted and any(_stands_in(number, text) for number in self._numbers()):
+            found.append(Missing("narrative", f"{where}: the number of people may not stand in the letter", True))
+        return tuple(found)
+
+    def _numbers(self) -> list[str]:
+        people = self.facts.people
+        bounds = (people.total.at_least, people.total.at_most) if people.total else ()
+        counts = {one for one in (*bounds, *(people.by_place or {}).values()) if one is not None and one >= _TELLING}
+        return sorted({shape for one in counts for shape in (str(one), self._values.number(one), f"{one:,}")})
 
     def _next_number(self) -> str:
         self._number += 1
@@ -253,6 +307,10 @@ class Answers:
             if partner.id == addressee:
                 return checked("organisation.controllers.scope", partner.scope, limit=2_000) or ""
         return ""
+
+
+def _stands_in(number: str, text: str) -> bool:
+    return re.search(rf"(?<![\d.,]){re.escape(number)}(?![\d]|[.,]\d)", text) is not None
 
 
 def is_late(obligation: Mapping[str, Any], on: date) -> bool:

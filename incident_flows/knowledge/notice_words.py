@@ -99,9 +99,9 @@ class Layouts(_Data):
         """Return initial, supplementary or results."""
         return self.notice_kinds.get(duty, "initial")
 
-    def unanswered(self, layout: str, content: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the contents a law names that the layout has no place for."""
-        answered = set(self.answers.get(layout, ()))
+    def unanswered(self, layout: str, content: tuple[str, ...], insert: Any = None) -> tuple[str, ...]:
+        """Return the contents a law names that neither the layout nor the insert has a place for."""
+        answered = set(self.answers.get(layout, ())) | (insert.answered if insert else set())
         return tuple(item for item in content if item not in answered)
 
 

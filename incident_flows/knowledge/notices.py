@@ -15,9 +15,9 @@ from typing import Any
 from incident_flows.core.facts import Facts
 from incident_flows.core.law import Authority
 from incident_flows.errors import KnowledgeError
+from incident_flows.knowledge.inserts import Insert, Inserts
 from incident_flows.knowledge.notice_answers import Answers, Missing, Rendered
 from incident_flows.knowledge.notice_templates import Templates
-from incident_flows.knowledge.notice_values import one_line
 from incident_flows.knowledge.notice_words import Wording
 
 KINDS = ("authority", "people", "controller", "other", "record")
@@ -38,6 +38,7 @@ class Notices:
         self._folder = root / "notices"
         self._wording = Wording(self._folder)
         self._templates = Templates(self._folder)
+        self.inserts = Inserts(root)
 
     @property
     def wording(self) -> Wording:
@@ -55,6 +56,10 @@ class Notices:
         found = (path.name.removesuffix(".txt.j2") for path in (self._folder / kind).glob("*.txt.j2"))
         return sorted(name for name in found if not name.startswith("_"))
 
+    def nobody(self, language: str) -> str:
+        """Return what stands in a letter to a guardian where the name of the person they care for is not known."""
+        return self._wording.words(language).say("letter_guardian_nobody")
+
     def notice_kind(self, duty: str) -> str:
         """Return initial, supplementary or results, as the duty's notice is called."""
         return self._wording.layouts.notice_kind(duty)
@@ -62,7 +67,8 @@ class Notices:
     def render(
         self, kind: str, language: str, *, facts: Facts, obligation: Mapping[str, Any],
         authority: Authority | None, incident_ref: str, on: date, phased: bool = False,
-        notice_kind: str | None = None, as_written: bool = False,
+        notice_kind: str | None = None, as_written: bool = False, insert: Insert | None = None,
+        guardian: bool = False,
     ) -> Rendered:
         """Return one notice, with every field it still lacks.
 
@@ -75,6 +81,8 @@ class Notices:
             phased: Facts the law lets follow are written as such and stop nothing.
             as_written: A person accepts free text in the language it was written in.
             notice_kind: initial, supplementary or results; None for the duty's own.
+            insert: What the law of one place wants in a letter to its people.
+            guardian: A letter about a minor or ward, to whoever cares for them.
 
         Raises:
             KnowledgeError: No template in that language, or one that does not hold together.
@@ -93,7 +101,8 @@ class Notices:
             obligation=obligation, authority=authority, incident_ref=incident_ref, on=on, phased=phased,
             as_written=as_written,
             notice_kind=notice_kind or layouts.notice_kind(str(obligation["duty"])),
-            open_content=layouts.unanswered(layout, tuple(obligation.get("content") or ())),
+            open_content=layouts.unanswered(layout, tuple(obligation.get("content") or ()), insert),
+            insert=insert, guardian=guardian,
             authority_names=lambda: self._wording.authority_names,
         )
         text = self._templates.render(f"{kind}/{language}.txt.j2", answers.values(layout))
@@ -102,8 +111,8 @@ class Notices:
             html = _tidy(self._templates.render(f"{kind}/{language}.html.j2", answers.values(layout)))
         if kind == "people":
             answers.note_open_content()
-        subject = one_line(answers.words.say(f"subject_{layout}", name=answers.name(), ref=incident_ref))
-        return Rendered(subject, _tidy(text), html, language, answers.missing())
+        text = _tidy(text)
+        return Rendered(answers.subject(layout), text, html, language, (*answers.missing(), *answers.lacks(text)))
 
 
 def _tidy(text: str) -> str:

@@ -14,6 +14,7 @@ from incident_flows.services.exact import exact_of, needed, sealed_sha256
 from incident_flows.services.letters import list_of
 from incident_flows.services.phases import require_reasons_for_delay
 from incident_flows.services.story import require_one_story
+from incident_flows.services.wordings import lacking
 from incident_flows.storage.database import Tx
 
 
@@ -37,6 +38,7 @@ def approve(
         notice = tx.notices.get(ref, notice_ref)
         if notice.state == "approved" and actor.name in _approvers(notice):
             if notice.kind == "people":
+                _require_wordings(tx, desk, notice)
                 _approve_list(tx, desk, notice, actor=actor, now=now)
             return notice
         empty = [item["label"] for item in notice.missing if item.get("required")]
@@ -60,6 +62,7 @@ def approve(
             )
         require_reasons_for_delay(tx, ref, notice, now=now)
         require_one_story(tx, ref, notice)
+        _require_wordings(tx, desk, notice)
         part = _part(tx, desk, notice, actor)
         given = [
             *(notice.approvals or ()),
@@ -127,6 +130,13 @@ def _part(tx: Tx, desk: Desk, notice: Any, actor: Actor) -> str:
     raise PermissionDeniedError(
         f"{notice.ref} waits for an account with the role counsel: {waiting.get('counsel', '')}"
     )
+
+
+def _require_wordings(tx: Tx, desk: Desk, notice: Any) -> None:
+    if notice.kind == "people" and (because := lacking(tx, desk, notice)):
+        raise IllegalTransitionError(
+            f"{notice.ref}: {because}; draft it anew: `breach draft {notice.incident_ref} {notice.oid}`"
+        )
 
 
 def _approve_list(tx: Tx, desk: Desk, notice: Any, *, actor: Actor, now: datetime) -> None:

@@ -25,6 +25,7 @@ from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.follow import unreached_people
 from incident_flows.services.letters import numbers_of
 from incident_flows.services.people import Person, blocks
+from incident_flows.services.wordings import guarded, key_for, texts_of
 from incident_flows.storage.database import Tx
 from notifications.letters import NAME_MARK
 
@@ -162,7 +163,7 @@ def _write(
         name = f"{notice.incident_ref}-{notice.ref}-{notice.language}-{part:03}"
         pdf = desk.library.documents.pdf(
             Page(
-                title=notice.subject, blocks=_pages(notice, [person for person, _ in some]), on=now,
+                title=notice.subject, blocks=_pages(desk, notice, [person for person, _ in some]), on=now,
                 language=notice.language, footer=f"{notice.incident_ref} · {notice.ref}", sha256=notice.sha256,
             )
         )  # fmt: skip
@@ -170,14 +171,23 @@ def _write(
         _keep(folder / f"{name}.csv", _table(notice, some), done)
 
 
-def _pages(notice: Any, people: list[Person]) -> list[Block]:
+def _pages(desk: Desk, notice: Any, people: list[Person]) -> list[Block]:
+    nobody = desk.library.notices.nobody(notice.language)
     found: list[Block] = []
     for person in people:
-        to = person.guardian_name if person.minor and person.guardian_name else person.name
+        key = key_for(person, notice.variants)
+        # A list taken in before letters had wordings for guardians is still spoken to by the guardian's name.
+        name = _to(person) if key is None else person.name or (nobody if guarded(person) else None)
+        _, text, _ = texts_of(notice, key or "")
         found.append({"kind": "break"})
-        found += [{"kind": "para", "text": line} for line in (to, *person.postal) if line]
-        found += blocks_of(notice.text.replace(NAME_MARK, f" {to}" if to else ""))
+        found += [{"kind": "para", "text": line} for line in (_to(person), *person.postal) if line]
+        found += blocks_of(text.replace(f" {NAME_MARK}", NAME_MARK).replace(NAME_MARK, f" {name}" if name else ""))
     return found
+
+
+def _to(person: Person) -> str | None:
+    """Return the name on the envelope."""
+    return person.guardian_name if guarded(person) and person.guardian_name else person.name
 
 
 def _table(notice: Any, people: list[tuple[Person, str]]) -> bytes:
@@ -188,7 +198,7 @@ def _table(notice: Any, people: list[tuple[Person, str]]) -> bytes:
         ["number", "name", *(f"line {place}" for place in range(1, lines + 1)), "language", "notice", "because"]
     )
     for person, why in people:
-        to = person.guardian_name if person.minor and person.guardian_name else person.name
+        to = _to(person)
         postal = [*person.postal, *[""] * (lines - len(person.postal))]
         cells = [str(person.number), to or "", *postal, notice.language, notice.ref, why]
         writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])

@@ -19,9 +19,18 @@ from incident_flows.services.bundle import Bundled, bundle
 from incident_flows.services.desk import Desk
 from incident_flows.services.filling import fill_for, standing_of, with_form
 from incident_flows.services.phases import earlier_of, last_filed
+from incident_flows.services.wordings import (
+    GUARDIAN,
+    PLUS,
+    beyond,
+    contents_by_place,
+    contents_elsewhere,
+    inserts_for,
+)
 from incident_flows.storage.database import Tx
 
 if TYPE_CHECKING:
+    from incident_flows.knowledge.inserts import Insert
     from incident_flows.services.draft import Wanted
 
 _FORM_PHASES: Mapping[str, Phase] = {"supplementary": "supplementary", "final": "final"}
@@ -38,6 +47,7 @@ class Composed:
         form: The authority's form as filled in; empty where it has none.
         changes: Against the last filing; empty for a first one.
         bundles: Other incidents it tells of, with their obligations.
+        variants: Further wordings of a letter to the people, by key.
     """
 
     subject: str
@@ -49,6 +59,7 @@ class Composed:
     form: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
     bundles: tuple[Mapping[str, str], ...] = ()
+    variants: Mapping[str, Any] = field(default_factory=dict)
 
 
 def compose(
@@ -81,6 +92,10 @@ def compose(
         return _answer(desk, ref, row, facts, authority, language, asked.answer)
     if phase == "withdrawal":
         return _withdrawal(tx, desk, ref, row, facts, authority, language, scope, because=asked.because)
+    inserts: list[Insert] = []
+    if row.addressee_kind == "people":
+        inserts = inserts_for(tx, desk, tx.incidents.get(ref).id, rows, facts, language)
+        merged = {**merged, "content": contents_elsewhere(desk, rows, {one.place for one in inserts})}
     rendered = desk.library.notices.render(
         row.addressee_kind,
         language,
@@ -106,6 +121,14 @@ def compose(
             phased=asked.phased or phase == "supplementary",
         )
     text, missing = rendered.text, with_form(rendered.missing, filled)
+    variants: dict[str, Any] = {}
+    if row.addressee_kind == "people":
+        by_place, guarded = contents_by_place(desk, rows), tx.people.guarded(tx.incidents.get(ref).id)
+        wanted = [(one, by_place[one.place]) for one in inserts]
+        variants, lacks = _wordings(
+            desk, ref, facts, rendered, wanted, guarded=guarded, merged=merged, asked=asked, now=now
+        )
+        missing = (*missing, *lacks)
     bundled: tuple[Bundled, ...] = ()
     if asked.bundled:
         bundled = bundle(tx, desk, ref, row, facts, asked.bundled)
@@ -131,7 +154,30 @@ def compose(
         form=filled.to_json() if filled else {},
         changes=changes,
         bundles=tuple({"incident": one.ref, "obligation": one.row.oid} for one in bundled),
+        variants=variants,
     )
+
+
+def _wordings(
+    desk: Desk, ref: str, facts: Facts, own: Rendered, inserts: Sequence[tuple[Insert, Sequence[str]]], *,
+    guarded: bool, merged: Mapping[str, Any], asked: Wanted, now: datetime,
+) -> tuple[dict[str, Any], list[Missing]]:  # fmt: skip
+    """Return the letter's further wordings by key, and what they lack beyond its own text."""
+    wanted: list[tuple[str, Insert | None, Sequence[str]]] = [(one.place, one, content) for one, content in inserts]
+    if guarded:
+        wanted.append((GUARDIAN, None, merged.get("content", ())))
+        wanted += [(f"{one.place}{PLUS}{GUARDIAN}", one, content) for one, content in inserts]
+    found: dict[str, Any] = {}
+    missing: list[Missing] = []
+    for key, insert, content in wanted:
+        one = desk.library.notices.render(
+            "people", own.language, facts=facts, authority=None, incident_ref=ref, on=now, phased=asked.phased,
+            obligation={**merged, "content": list(dict.fromkeys(content))}, as_written=asked.as_written,
+            insert=insert, guardian=key.endswith(GUARDIAN),
+        )  # fmt: skip
+        found[key] = {"subject": one.subject, "text": one.text, "html": one.html}
+        missing += beyond(one.missing, (*own.missing, *missing))
+    return found, missing
 
 
 def _withdrawal(

@@ -270,7 +270,7 @@ def _one(
     if incident.drill:
         made = marked_as_drill(made)
     attachments = [{"name": name, "sha256": hashlib.sha256(one).hexdigest()} for name, one in asked.attached]
-    sha256 = exact_sha256(made.subject, made.text, made.html, made.form, attachments)
+    sha256 = exact_sha256(made.subject, made.text, made.html, made.form, attachments, made.variants)
     older = None
     for notice in tx.notices.list(ref):
         same = notice.kind == "people" if row.addressee_kind == "people" else notice.oid == row.oid
@@ -311,6 +311,7 @@ def _one(
         scope=made.scope,
         changes=made.changes,
         attachments=attachments,
+        variants=made.variants,
     )
     for one, (_, content) in zip(attachments, asked.attached, strict=True):
         sealed = desk.vault.seal(incident.wrapped_key, ref, f"attachment:{notice.ref}:{one['sha256']}", content)
@@ -328,6 +329,7 @@ def _one(
         "phased": asked.phased,
         **({"as_written": True} if asked.as_written else {}),
         **({"bundles": list(made.bundles)} if made.bundles else {}),
+        **({"variants": sorted(made.variants)} if made.variants else {}),
         **({"since": made.changes["since"]} if made.changes else {}),
     }
     write_journal(
@@ -353,8 +355,20 @@ def marked_as_drill(rendered: Composed) -> Composed:
         rendered,
         subject=f"{DRILL} {rendered.subject}",
         text=f"{DRILL_LINE}\n\n{rendered.text}",
-        html=None if rendered.html is None else rendered.html.replace("<body>", f"<body><p>{DRILL_LINE}</p>", 1),
+        html=_with_drill_line(rendered.html),
+        variants={
+            key: {
+                "subject": f"{DRILL} {one['subject']}",
+                "text": f"{DRILL_LINE}\n\n{one['text']}",
+                "html": _with_drill_line(one["html"]),
+            }
+            for key, one in rendered.variants.items()
+        },
     )
+
+
+def _with_drill_line(html: str | None) -> str | None:
+    return None if html is None else html.replace("<body>", f"<body><p>{DRILL_LINE}</p>", 1)
 
 
 def merged(rows: list[Any]) -> dict[str, Any]:

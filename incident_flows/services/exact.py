@@ -1,8 +1,8 @@
 """The exact thing that is approved, and the proof that it was: nothing leaves without it.
 
-One hash covers what the addressee reads: subject, text, HTML, the filled form, the attachments. A second one
-seals it with what decides where it goes. Approvals are entries of the sealed journal, and it is the journal that
-is asked before anything is sent; the columns of the notice only show what it says.
+One hash covers what the addressee reads: subject, text, HTML, the filled form, the attachments, every wording.
+A second one seals it with what decides where it goes. Approvals are entries of the sealed journal, and it is the
+journal that is asked before anything is sent; the columns of the notice only show what it says.
 """
 
 from __future__ import annotations
@@ -25,21 +25,24 @@ def exact_sha256(
     html: str | None,
     form: Mapping[str, Any] | None = None,
     attachments: Sequence[Mapping[str, Any]] = (),
+    variants: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the hash approvals are given for.
 
-    Without form and attachments it is that of subject, plain text and HTML alone, as it always was; so hashes
-    given before there were forms keep their meaning.
+    Without form, attachments and further wordings it is that of subject, plain text and HTML alone, as it always
+    was; so hashes given before there were forms keep their meaning.
     """
     exact: list[Any] = [subject, text, html]
-    if form or attachments:
+    if form or attachments or variants:
         exact += [dict(form or {}), [[one["name"], one["sha256"]] for one in attachments]]
+    if variants:
+        exact.append({key: [one["subject"], one["text"], one["html"]] for key, one in variants.items()})
     return hashlib.sha256(_canonical(exact)).hexdigest()
 
 
 def exact_of(notice: Any) -> str:
     """Return the hash of a stored notice, computed now."""
-    return exact_sha256(notice.subject, notice.text, notice.html, notice.form, notice.attachments)
+    return exact_sha256(notice.subject, notice.text, notice.html, notice.form, notice.attachments, notice.variants)
 
 
 def sealed_sha256(notice: Any) -> str:

@@ -19,8 +19,9 @@ from incident_flows.knowledge.files import read_yaml
 from incident_flows.services.desk import Desk
 from incident_flows.services.draft import chosen
 from incident_flows.services.people import Person
+from incident_flows.services.wordings import texts_of
 from incident_flows.storage.database import Tx
-from notifications.letters import Letter, Reader
+from notifications.letters import Letter
 from notifications.message import Address
 
 Mode = Literal["ask", "at-most-one-duplicate-batch", "zero"]
@@ -44,6 +45,7 @@ class Policy:
     pause_after: frozenset[int]
     brake_percent: float
     brake_people: int
+    of_age: int | None = None
 
     def wave_of(self, position: int, listed: int) -> int:
         """Return the wave of the person at this place of the list, from 0; the waves count from 1."""
@@ -77,6 +79,7 @@ def policy_of(desk: Desk) -> Policy:
             pause_after=frozenset(int(wave) for wave in said["pause_after"]),
             brake_percent=float(said["brake"]["percent"]),
             brake_people=int(said["brake"]["people"]),
+            of_age=None if said.get("of_age") is None else int(said["of_age"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"policies/sending.yaml: cannot be used: {error}") from None
@@ -104,13 +107,6 @@ def window_of(limits: Mapping[str, int]) -> list[tuple[timedelta, int]]:
     return [(_WINDOW[unit], most) for unit, most in limits.items()]
 
 
-def reader_of(person: Person) -> Reader | None:
-    """Return to whom a person's letter goes: a minor's to the guardian; None if by post only."""
-    if person.minor and person.guardian_email:
-        return Reader(person.guardian_email, person.guardian_name)
-    return Reader(person.email, person.name) if person.email else None
-
-
 def list_of(tx: Tx, incident_id: int) -> tuple[str, int]:
     """Return the digest of the list of people, in order, and how many they are.
 
@@ -130,15 +126,16 @@ def variant(desk: Desk, person: Person, known: list[str], drafted: set[str]) -> 
     return "en" if "en" in drafted else min(drafted)
 
 
-def letter_of(desk: Desk, notice: Any) -> Letter:
-    """Return the letter as approved, with the sender set up here."""
+def letter_of(desk: Desk, notice: Any, key: str = "") -> Letter:
+    """Return one wording of the letter as approved, with the sender set up here."""
     from incident_flows.services.notify import sender_of
 
+    subject, text, html = texts_of(notice, key)
     return Letter(
         sender=sender_of(desk),
-        subject=notice.subject,
-        text=notice.text,
-        html=notice.html,
+        subject=subject,
+        text=text,
+        html=html,
         key=f"{notice.incident_ref}/{notice.ref}/{notice.sha256[:16]}",
         headers=(("X-Breach-Notice", notice.sha256),),
     )

@@ -68,14 +68,14 @@ class _Batch:
         desk = sender.desk
         self.numbers = numbers_of(row.numbers)
         packed = unseal(desk, sender.wrapped, sender.ref, row)
-        self.readers = format_called(desk, row.form).readers(packed, sender.letter, sender.run.tag)
+        self.readers = format_called(desk, row.form).readers(packed, sender.worded(row), sender.run.tag)
 
     def send_next(self) -> bool:
         """Send the copy at hand and record what came of it; return whether to go on with the next."""
         sender = self.sender
         try:
             key = letter_key(sender.notice, self.numbers[self.place], self.channel.name)
-            self.channel.send(sender.letter.message(self.readers[self.place], key=key), now=sender.at())
+            self.channel.send(sender.worded(self.row).message(self.readers[self.place], key=key), now=sender.at())
         except InvalidMessageError:
             self._apart(state="quarantined", error_kind="address")
         except TransientError as error:

@@ -20,6 +20,14 @@ def pack(people: Sequence[Packed]) -> bytes:
     return zlib.compress(orjson.dumps(people), 1)
 
 
+def guarded_in(people: Sequence[Packed]) -> int:
+    """Return how many people are written to through a guardian; one known to be of age is not."""
+    return sum(
+        len(one) > 6 and bool(one[6] or (len(one) > 7 and one[7])) and not (len(one) > 8 and one[8] is False)
+        for one in people
+    )
+
+
 def unpack(data: bytes) -> list[Packed]:
     """Return what `pack` was given."""
     found: list[Packed] = orjson.loads(zlib.decompress(data))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from incident_flows.errors import NotApprovedError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.letters import (
     LARGEST_BATCH,
@@ -19,12 +20,12 @@ from incident_flows.services.letters import (
     numbers_of,
     packed_numbers,
     policy_of,
-    reader_of,
     seed_addresses,
     variant,
     window_of,
 )
 from incident_flows.services.people import Person, blocks
+from incident_flows.services.wordings import OWN, key_for, letters_key, reader_of, unplaced
 from notifications.letters import Letter, PlainBatches, Reader
 
 OF_THE_LETTER = ("notice_id", "incident_id", "wave", "variant", "seed", "template_sha256", "form")
@@ -92,10 +93,24 @@ def pack(desk: Desk, ref: str, notice: Any, *, actor: str, now: datetime) -> int
     return _Packer(desk, ref, notice, now=now).run(actor)
 
 
+@dataclass
+class _Open:
+    """A batch of one wording that still takes people."""
+
+    key: str
+    numbers: list[int] = field(default_factory=list)
+    readers: list[Reader] = field(default_factory=list)
+    addresses: set[str] = field(default_factory=set)
+
+    def clear(self) -> None:
+        self.numbers, self.readers, self.addresses = [], [], set()
+
+
 class _Packer:
     def __init__(self, desk: Desk, ref: str, notice: Any, *, now: datetime) -> None:
         self.desk, self.ref, self.notice, self.now = desk, ref, notice, now
-        self.letter: Letter = letter_of(desk, notice)
+        self.letters = {key: letter_of(desk, notice, key) for key in (OWN, *notice.variants)}
+        self.nobody = desk.library.notices.nobody(notice.language) if notice.variants else ""
         self.format = batch_format(desk)
         self.policy = policy_of(desk)
         with desk.database.write() as tx:
@@ -112,20 +127,25 @@ class _Packer:
         most = [many for _, many in window_of(desk.sending_limit)]
         self.largest = min([LARGEST_BATCH, *most])
         self.rows: list[dict[str, Any]] = []
-        self.batch: list[tuple[int, Reader]] = []
+        self.open = {key: _Open(key) for key in self.letters}
         self.by_post: list[int] = []
-        self.addresses: set[str] = set()
         self.wave = 0
-        self.unnamed = 0
+        self.unnamed = self.unplaced = 0
         self.last = -1
+        self.done: set[int] = set()
 
     def run(self, actor: str) -> int:
         after = self.run_row.packed_until
         if after < 0:
             self._seeds()
+        elif self.notice.variants:  # batches of several wordings fill up side by side, so the last number says little
+            after, self.done = -1, self._packed_before()
         for block in blocks(self.desk, self.ref, after=after):
             for person in block.people:
-                if variant(self.desk, person, self.known, self.drafted) == self.notice.language:
+                if (
+                    variant(self.desk, person, self.known, self.drafted) == self.notice.language
+                    and person.number not in self.done
+                ):
                     self._take(person, self.policy.wave_of(person.number, self.run_row.listed))
         self._close()
         self._store()
@@ -145,44 +165,68 @@ class _Packer:
                     "list_sha256": self.run_row.list_sha256,
                     "sha256": self.notice.sha256,
                     "names_left_out": self.unnamed,
+                    **({"place_not_known": self.unplaced} if self.notice.variants else {}),
                 },
             )
         return whole
 
+    def _packed_before(self) -> set[int]:
+        with self.desk.database.read() as tx:
+            rows = tx.letters.numbers(self.notice.id)
+        return {number for row in rows for number in numbers_of(row)}
+
     def _seeds(self) -> None:
+        """Give the team every wording."""
         addresses = seed_addresses(self.desk)
         if addresses:
-            readers = [Reader(email) for email in dict.fromkeys(addresses)]
-            self._row(readers, list(range(-len(readers), 0)), SEEDS_WAVE, seed=True)
+            for key in self.letters:
+                readers = [Reader(email, self.nobody) for email in dict.fromkeys(addresses)]
+                self._row(key, readers, list(range(-len(readers), 0)), SEEDS_WAVE, seed=True)
 
     def _take(self, person: Person, wave: int) -> None:
-        reader = reader_of(person)
+        reader = reader_of(person, nobody=self.nobody)
         if reader is None:
             self.by_post.append(person.number)
             return
-        plain = reader.email.casefold()
-        if wave != self.wave or len(self.batch) == self.largest or plain in self.addresses:
+        key = key_for(person, self.letters)
+        if key is None:
+            raise NotApprovedError(
+                f"{self.notice.ref}: somebody is written to through a guardian, and the letter has no wording for "
+                f"them; draft it anew (`breach draft {self.ref} {self.notice.oid}`) and approve that"
+            )
+        if wave != self.wave:
             self._close()
-        self.wave = wave
-        self.batch.append((person.number, reader))
-        self.unnamed += bool(reader.name and not reader.usable_name)
-        self.addresses.add(plain)
+            self.wave = wave
+        batch = self.open[key]
+        plain = reader.email.casefold()
+        if len(batch.readers) == self.largest or plain in batch.addresses:
+            self._closed(batch)
+        batch.numbers.append(person.number)
+        batch.readers.append(reader)
+        batch.addresses.add(plain)
+        self.unnamed += bool(person.name and not reader.usable_name)
+        self.unplaced += len(self.letters) > 1 and unplaced(person.place, self.letters)
 
     def _close(self) -> None:
-        if self.batch:
-            self._row([reader for _, reader in self.batch], [number for number, _ in self.batch], self.wave)
-            self.batch, self.addresses = [], set()
+        for batch in self.open.values():
+            self._closed(batch)
+
+    def _closed(self, batch: _Open) -> None:
+        if batch.readers:
+            self._row(batch.key, batch.readers, batch.numbers, self.wave)
+            batch.clear()
         if self.by_post:
             self._without_address()
         if len(self.rows) >= AT_ONCE:
             self._store()
 
-    def _row(self, readers: Sequence[Reader], numbers: list[int], wave: int, *, seed: bool = False) -> None:
+    def _row(self, key: str, readers: list[Reader], numbers: list[int], wave: int, *, seed: bool = False) -> None:
         nonce = secrets.token_hex(12)
-        packed = self.format.pack(list(readers), self.letter, self.run_row.tag)
+        packed = self.format.pack(readers, self.letters[key], self.run_row.tag)
         self.rows.append(
             {
                 **self._same(wave),
+                "variant": letters_key(self.notice.language, key),
                 "seed": seed,
                 "count": len(readers),
                 "numbers": packed_numbers(numbers),

@@ -34,7 +34,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "birth-date": ("birthdate", "dateofbirth", "dob", "fechadenacimiento", "geburtsdatum", "datedenaissance"),
 }  # fmt: skip
 SEVERAL = frozenset({"postal"})  # columns of which there may be more than one, such as the lines of an address
-OF_AGE = 18  # years
 LONGEST = 2000  # characters of one value
 
 _KNOWN = {alias: ours for ours, aliases in NAMES.items() for alias in aliases}
@@ -98,7 +97,7 @@ class Layout:
         columns: Places of our columns.
         places: Every known code of country or state.
         lookup_key: Makes the keyed hashes.
-        minors_from: Whoever was born after this day is a minor.
+        minors_from: Whoever was born after this day is a minor; None where the house names no age.
         keep_refused: Whether refused rows are handed back whole.
     """
 
@@ -107,7 +106,7 @@ class Layout:
     delimiter: str
     places: frozenset[str]
     lookup_key: bytes = field(repr=False)
-    minors_from: date
+    minors_from: date | None
     keep_refused: bool = False
 
 
@@ -250,19 +249,22 @@ class Rows:
         try:
             if not _ISO_DAY.fullmatch(born):
                 raise ValueError
-            return date.fromisoformat(born) > self._layout.minors_from
+            day = date.fromisoformat(born)
+            return None if self._layout.minors_from is None else day > self._layout.minors_from
         except ValueError:
             raise RefusedRowError("birth date is no date; write it as 2012-05-30") from None
 
 
-def minors_from(today: date) -> date:
-    """Return the day after which those were born who are under age today.
+def minors_from(today: date, of_age: int | None) -> date | None:
+    """Return the day after which those were born who are under age today; None where no age is named.
 
-    >>> minors_from(date(2028, 2, 29))
+    >>> minors_from(date(2028, 2, 29), 18)
     datetime.date(2010, 2, 28)
     """
+    if of_age is None:
+        return None
     day = 28 if (today.month, today.day) == (2, 29) else today.day
-    return today.replace(year=today.year - OF_AGE, day=day)
+    return today.replace(year=today.year - of_age, day=day)
 
 
 def _plain_domain(domain: str) -> str | None:

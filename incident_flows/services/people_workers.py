@@ -50,6 +50,7 @@ class PackedBlock:
 
     Attributes:
         without_address: Places within it of people who can be reached by post only.
+        guarded: How many of them are written to through a guardian.
     """
 
     count: int
@@ -57,6 +58,7 @@ class PackedBlock:
     digests: bytes
     summary: list[tuple[str | None, str | None, int]]
     without_address: list[int]
+    guarded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def read_piece(rows: Rows, layout: Layout, piece: Piece, block: int) -> Result:
 
 
 def _packed(taken: Taken, start: int, block: int) -> PackedBlock:
-    from incident_flows.services.packed import pack
+    from incident_flows.services.packed import guarded_in, pack
 
     people = taken.people[start : start + block]
     counts = Counter([(one[2], one[3]) for one in people])
@@ -123,6 +125,7 @@ def _packed(taken: Taken, start: int, block: int) -> PackedBlock:
         b"".join(taken.digests[start : start + block]),
         [(language, place, count) for (language, place), count in counts.items()],
         [place for place, one in enumerate(people) if not one[0]],
+        guarded_in(people),
     )
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError, StorageError
 from incident_flows.services.desk import Desk, write_journal
-from incident_flows.services.packed import Packed, pack, unpack
+from incident_flows.services.letters import policy_of
+from incident_flows.services.packed import Packed, guarded_in, pack, unpack
 from incident_flows.services.people import purpose_of, summary_of
 from incident_flows.services.people_file import Asked, Listed, PeopleFile
 from incident_flows.services.people_rows import Layout, minors_from
@@ -129,7 +130,7 @@ def import_recipients(
             delimiter=listed.delimiter,
             places=frozenset(desk.library.lawbook.places),
             lookup_key=desk.vault.lookup_key(intake.incident.wrapped_key),
-            minors_from=minors_from(now.date()),
+            minors_from=minors_from(now.date(), policy_of(desk).of_age),
             keep_refused=export is not None,
         )
         found = results(file.pieces(), layout, block=BATCH, size=listed.size, workers=workers)
@@ -199,7 +200,7 @@ class _Intake:
             block.digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES] for place in kept
         )
         without = [place for place, one in enumerate(new) if not one[0]]
-        return PackedBlock(len(new), pack(new), digests, summary_of(new), without)
+        return PackedBlock(len(new), pack(new), digests, summary_of(new), without, guarded_in(new))
 
     def _store(self, blocks: Sequence[PackedBlock], *, now: datetime) -> list[PackedBlock]:
         desk, incident, stored = self._desk, self.incident, list[PackedBlock]()
@@ -221,7 +222,7 @@ class _Intake:
                     sealed = desk.vault.seal(
                         incident.wrapped_key, incident.ref, purpose_of(first), new.packed
                     )
-                    row = NewBlock(first, new.count, sealed, new.digests, new.summary)
+                    row = NewBlock(first, new.count, sealed, new.digests, new.summary, new.guarded)
                     tx.people.add_block(incident.id, row, self.import_id)
                     for place in new.without_address:
                         tx.people.except_(incident.id, first + place, "no-address", now)

@@ -30,6 +30,7 @@ from incident_flows.services.one_by_one import send_batch_one_by_one
 from incident_flows.services.packing import pack_anew, unseal
 from incident_flows.services.refusals import refuse
 from incident_flows.services.wire import Answer, BatchIds, Job, Wire
+from incident_flows.services.wordings import key_of
 from incident_flows.storage.database import Tx
 from notifications import NotificationError, OutcomeUnknownError, PermanentError, TransientError
 from notifications.letters import BatchChannel, Letter
@@ -117,7 +118,7 @@ class _Sender:
     ) -> None:
         self.desk, self.ref, self.notice, self.run = desk, ref, notice, run
         self.policy: Policy = policy_of(desk)
-        self.letter: Letter = letter_of(desk, notice)
+        self.letters: dict[str, tuple[Letter, bytes]] = {}
         self.channel: BatchChannel | None = desk.batches
         self.lease = lease_of(notice.id)
         self.began, self.now = time.monotonic(), now
@@ -254,6 +255,19 @@ class _Sender:
         self.allowed = None if self.allowed is None else self.allowed - people
         return True
 
+    def worded(self, row: Any) -> Letter:
+        """Return the letter in the wording of a batch."""
+        return self._worded(row)[0]
+
+    def _worded(self, row: Any) -> tuple[Letter, bytes]:
+        """Return letter and head of the request, made once for each wording."""
+        found = self.letters.get(row.variant)
+        if found is None:
+            letter = letter_of(self.desk, self.notice, key_of(row.variant))
+            head = b"" if self.channel is None else self.channel.head(letter, self.run.tag)
+            found = self.letters[row.variant] = (letter, head)
+        return found
+
     # A request for a thousand
 
     def _in_batches(self, channel: BatchChannel, wave: int) -> None:
@@ -261,9 +275,8 @@ class _Sender:
         width = self._can_be_called_back() if scheduled else 1
         if width == 0:
             return
-        head = channel.head(self.letter, self.run.tag)
         self.exhausted = False
-        with Wire(channel, head, width=width) as wire, BatchIds(channel, self.at, scheduled) as ids:
+        with Wire(channel, width=width) as wire, BatchIds(channel, self.at, scheduled) as ids:
             while True:
                 ready = self._look(channel, wave) and not self.ending and not wire.full
                 answers = wire.answered(wait=bool(wire.under_way) and not ready)
@@ -297,7 +310,7 @@ class _Sender:
     def _anew(self, the: int) -> Any:
         with self.desk.database.read() as tx:
             row = tx.letters.get(the)
-        return pack_anew(self.desk, self.ref, self.notice, row, self.wrapped, self.letter, self.run.tag)
+        return pack_anew(self.desk, self.ref, self.notice, row, self.wrapped, self.worded(row), self.run.tag)
 
     def _turn(self, answers: list[Answer], wire: Wire, ids: BatchIds) -> list[Job]:
         """Record answers and claim what is next, in one transaction; then post it."""
@@ -354,7 +367,8 @@ class _Sender:
             at = self.at()
             row = self.prepared.popleft()
             packed = unseal(self.desk, self.wrapped, self.ref, row)
-            picks.append(Job(row, packed, batch_id, at + self.policy.schedule if batch_id else None, at))
+            due = at + self.policy.schedule if batch_id else None
+            picks.append(Job(row, packed, batch_id, due, at, self._worded(row)[1]))
             self.budget = None if self.budget is None else self.budget - 1
         return picks
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from incident_flows.core.instants import show_local, show_utc
 from incident_flows.core.lifecycle import effective_status
+from incident_flows.errors import NotFoundError
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.desk import Desk
 from incident_flows.services.filling import completeness
@@ -214,8 +215,21 @@ def notice_json(row: Any, *, text: bool = False) -> dict[str, Any]:
         "changes": row.changes,
         "attachments": row.attachments,
         "approvals": row.approvals,
+        "variants": sorted(row.variants),
     }
     return {**found, "text": row.text, "html": row.html, "form": row.form} if text else found
+
+
+def variant_json(row: Any, key: str) -> dict[str, Any]:
+    """Return what another wording of a letter has in place of the notice's own text.
+
+    Raises:
+        NotFoundError: It has no such wording.
+    """
+    if key not in row.variants:
+        known = ", ".join(sorted(row.variants)) or "none"
+        raise NotFoundError(f"{row.ref} has no wording {key!r:.60}; beside its own text it has {known}")
+    return {"variant": key, **row.variants[key]}
 
 
 def _obligation(row: Any) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Job:
     batch_id: str | None
     send_at: datetime | None
     at: datetime
+    head: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class Answer:
 class Wire:
     """Posts up to `width` batches at once."""
 
-    def __init__(self, channel: BatchChannel, head: bytes, *, width: int) -> None:
-        self._channel, self._head, self._width = channel, head, width
+    def __init__(self, channel: BatchChannel, *, width: int) -> None:
+        self._channel, self._width = channel, width
         self._jobs: SimpleQueue[tuple[Job, float] | None] = SimpleQueue()
         self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
         self._threads = [
@@ -115,7 +116,7 @@ class Wire:
             if time.monotonic() - given > CLAIM_HOLDS:
                 raise TransientError("this process slept too long to still hold the claim; nothing was sent")
             accepted = self._channel.send(
-                self._head,
+                job.head,
                 job.packed,
                 nonce=job.row.nonce,
                 batch_id=job.batch_id,

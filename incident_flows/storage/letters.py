@@ -23,7 +23,7 @@ _OPEN = literally("letter_batch.state in ('claimed', 'in-doubt', 'quarantined')"
 _PLANNED = literally("letter_batch.state = 'planned'")
 _SCHEDULED = literally("letter_batch.state = 'accepted' AND letter_batch.send_at IS NOT NULL")
 _BATCH: Mapping[str, Any] = {
-    "seed": False, "state": "planned", "replaced": False, "progress": 0, "attempts": 0, "unknowns": 0,
+    "seed": False, "state": "planned", "address": 1, "replaced": False, "progress": 0, "attempts": 0, "unknowns": 0,
     "channel": None, "batch_id": None, "send_at": None, "x_message_id": None, "error_kind": None, "claimed_by": None,
     "claimed_at": None, "retry_at": None, "done_at": None, "resolved_by": None,
 }  # fmt: skip
@@ -69,7 +69,10 @@ _CLAIM_UNDER = _CLAIM.where(
     )
 )
 _READY = (
-    select(*(_TABLE.c[name] for name in ("id", "wave", "seed", "count", "nonce", "template_sha256", "form", "sealed")))
+    select(
+        *(_TABLE.c[name] for name in ("id", "wave", "variant", "seed", "count", "nonce", "template_sha256", "form")),
+        _TABLE.c.sealed,
+    )
     .where(
         _PLANNED,
         _TABLE.c.notice_id == bindparam("notice"),
@@ -147,6 +150,12 @@ class Letters(Noun):
             .order_by(col(LetterBatchRow.id))
             .limit(limit)
         )
+
+    def numbers(self, notice_id: int) -> Sequence[bytes]:
+        """Return the numbers of the people in each batch of a notice, the team's left out."""
+        row = LetterBatchRow
+        found = select(col(row.numbers)).where(col(row.notice_id) == notice_id, col(row.seed).is_(False))
+        return list(self._session.scalars(found))
 
     def ledger(self, notice_id: int) -> Sequence[Any]:
         """Return what is known of every batch of a notice, without the letters themselves."""

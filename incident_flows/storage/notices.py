@@ -19,7 +19,7 @@ from incident_flows.storage.tables import NoticeRow, NoticeState
 
 _TEXT = frozenset({
     "subject", "text", "html", "form", "attachments", "sha256", "language", "kind", "oid", "phase", "facts_version",
-    "scope", "changes",
+    "scope", "changes", "variants",
 })  # fmt: skip
 _STILL_WRITABLE = frozenset({"draft", "awaiting-approval"})
 _FIXED = frozenset({"id", "incident_id", "incident_ref", "ref", "state", "created_at"})
@@ -50,6 +50,7 @@ class Notices(Noun):
         scope: str = "",
         changes: Mapping[str, Any] | None = None,
         attachments: Sequence[Any] = (),
+        variants: Mapping[str, Any] | None = None,
     ) -> NoticeRow:
         """Store a new notice and give it the next ref of its incident.
 
@@ -74,6 +75,7 @@ class Notices(Noun):
             scope: Whose part of the facts: a controller's id, or "" for all.
             changes: What differs from the last filing to the same addressee.
             attachments: Name and SHA-256 of each.
+            variants: Further wordings of a letter to the people: subject, text and HTML by key.
         """
         incident_id = self._incident_id(incident_ref)
         number = self._next_number(f"{incident_ref} notices")
@@ -102,6 +104,7 @@ class Notices(Noun):
                 scope=scope,
                 changes=dict(changes or {}),
                 attachments=list(attachments),
+                variants=dict(variants or {}),
                 approvals=[],
                 created_at=drafted_at,
             )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlmodel import col
 
 from incident_flows.errors import NotFoundError
@@ -33,6 +33,7 @@ class NewBlock:
     Attributes:
         digests: `DIGEST_BYTES` per person, in their order.
         summary: How many people by language and place.
+        guarded: How many of them are written to through a guardian; None where nobody counted.
     """
 
     first: int
@@ -40,6 +41,7 @@ class NewBlock:
     sealed: bytes
     digests: bytes
     summary: Sequence[tuple[str | None, str | None, int]]
+    guarded: int | None = 0
 
 
 class People(Noun):
@@ -64,6 +66,7 @@ class People(Noun):
                 sealed=block.sealed,
                 digests=block.digests,
                 summary=[list(one) for one in block.summary],
+                guarded=block.guarded,
             )
         )
 
@@ -93,6 +96,14 @@ class People(Noun):
     def languages(self, incident_id: int) -> Sequence[tuple[str | None, str | None]]:
         """Return the distinct pairs of language and place among an incident's recipients."""
         return list(self.by_language_and_place(incident_id))
+
+    def guarded(self, incident_id: int) -> bool:
+        """Return whether some recipients may have to be written to through a guardian."""
+        row = col(BlockRow.guarded)
+        found = select(col(BlockRow.first)).where(
+            col(BlockRow.incident_id) == incident_id, or_(row.is_(None), row > 0)
+        )
+        return self._session.execute(found.limit(1)).first() is not None
 
     def blocks(self, incident_id: int, after: int = -1, limit: int = 1) -> Sequence[BlockRow]:
         """Return blocks in order: the first ones that hold anybody with a number above `after`."""

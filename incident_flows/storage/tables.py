@@ -191,6 +191,7 @@ class NoticeRow(SQLModel, table=True):
     changes: dict[str, Any] = json_object()  # against the last filing to the same addressee
     attachments: list[Any] = json_list()
     approvals: list[Any] = json_list()
+    variants: dict[str, Any] = json_object()  # a letter's further wordings, by key; see services/wordings.py
     created_at: datetime = instant()
 
 

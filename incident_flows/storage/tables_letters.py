@@ -74,6 +74,7 @@ class LetterBatchRow(SQLModel, table=True):
     numbers: bytes  # of the people, four bytes each, in the order of the copies
     template_sha256: str
     sealed: bytes | None = None
+    address: int = Field(default=1, sa_column_kwargs={"server_default": "1"})  # the people's first or second one
     form: str  # what is sealed: a provider's request part, or plain
     state: str = "planned"
     replaced: bool = False

@@ -32,6 +32,7 @@ class BlockRow(SQLModel, table=True):
         first: The number of its first person; the others follow.
         digests: Per person 16 bytes of the keyed hash of their address, in their order.
         summary: How many people by language and place: [language or null, place or null, count].
+        guarded: How many of them are written to through a guardian; None in blocks older than this column.
     """
 
     __tablename__ = "recipient_block"
@@ -42,6 +43,7 @@ class BlockRow(SQLModel, table=True):
     sealed: bytes | None = None  # None once shredded
     digests: bytes
     summary: list[Any] = json_list()
+    guarded: int | None = None
 
 
 class ExceptionRow(SQLModel, table=True):

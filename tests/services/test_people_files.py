@@ -51,7 +51,7 @@ def _rows(**columns: tuple[int, ...]) -> Rows:
         delimiter=",",
         places=frozenset({"ES"}),
         lookup_key=b"k" * 32,
-        minors_from=minors_from(NOW.date()),
+        minors_from=minors_from(NOW.date(), 18),
     )
     return Rows(layout)
 
@@ -284,9 +284,9 @@ def test_a_file_changed_between_the_readings_is_said(
     ref, path = house.open("aimigos-studio"), tmp_path / "people.csv"
     read = recipients.minors_from
 
-    def changes(today: Any) -> Any:
+    def changes(*given: Any) -> Any:
         path.write_text("email\nbea@people.example\n")
-        return read(today)
+        return read(*given)
 
     monkeypatch.setattr(recipients, "minors_from", changes)
     with pytest.raises(InputError, match="was changed while it was read"):
