@@ -20,6 +20,7 @@ from incident_flows.settings import Settings
 from incident_flows.wiring import desk_from
 
 ENGINE_PID = "_BREACH_ENGINE_PID"  # set by the engine for the processes it starts
+CONSOLE = "_BREACH_CONSOLE"  # likewise: its address, where board and console are on one machine
 
 
 def own_zone_data() -> None:
@@ -39,6 +40,11 @@ def desk() -> Desk:
 def now() -> datetime:
     """Return the present instant."""
     return clock.now()
+
+
+def console() -> str | None:
+    """Return where people who look at the board find the console; None if it is not known."""
+    return os.environ.get(CONSOLE) or Settings.from_environment().console_url
 
 
 def actor(name: str | None) -> Actor:

@@ -63,6 +63,7 @@ def prefect_environment(
         **{name: value for name, value in environ.items() if not name.startswith("PREFECT_")},
         **ours,
         **({} if secret is None else {f"PREFECT_{one}AUTH_STRING": secret for one in ("SERVER_API_", "API_")}),
+        connected.CONSOLE: settings.console_url or f"http://{HOST}:{settings.port}",
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
         "PREFECT_API_URL": f"http://{_reached(host)}:{port}/api",
@@ -71,7 +72,7 @@ def prefect_environment(
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,orphans",
         "PREFECT_RUNNER_POLL_FREQUENCY": str(LOOK_FOR_RUNS_EVERY),
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     }

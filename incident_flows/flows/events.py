@@ -6,7 +6,6 @@ events, so none is lost; one told twice has the id it had before.
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from incident_flows.core.lifecycle import effective_status
 from incident_flows.errors import NotFoundError
+from incident_flows.services.board import id_of_ours
 from incident_flows.services.desk import Desk
 from incident_flows.storage.database import Tx
 
@@ -26,7 +26,6 @@ FAILING = "breach.delivery.failing"
 _NAMESPACE = uuid.UUID("6f0f6a0e-58c5-4a5e-9d0c-2f1f6f6f0b5a")
 _NEAR = ("t-12h", "t-4h", "t-1h", "due", "overdue")  # rungs at which an open question becomes urgent
 _FAILING = ("notice-failed", "notice-in-doubt", "in-doubt")
-_SUBJECT = re.compile(r"[a-z0-9-]+/[\w./:+-]+@[\w./:+-]+|N-\d{4,}|INC-\d{4}-\d{4,}|facts \d+|risk")
 
 
 def tell_events(desk: Desk, board_id: str, *, ticked_at: Any) -> int:
@@ -62,8 +61,7 @@ def _events(tx: Tx, board_id: str, entry: Any) -> list[dict[str, Any]]:
         "prefect.resource.id": f"breach.incident.{ref}" if ref else ENGINE,
         "prefect.resource.name": ref or "the breach engine",
     }
-    # A subject may be an account's name or a file's; only what is an id of ours goes out.
-    subject = entry.subject if _SUBJECT.fullmatch(entry.subject or "") else ""
+    subject = id_of_ours(entry.subject)
     words = [f"breach.{entry.act}"]
     if entry.act in _FAILING:
         words.append(FAILING)

@@ -1,4 +1,4 @@
-"""One flow per phase of a breach. Each reads the incident's state, says it, and ends; none waits or decides.
+"""One flow per phase of a breach, and one for a notice. Each reads the incident's state, says it, and ends.
 
 The state's name is what the team reads on the board: ClockStarted, RiskHigh, AwaitingApproval, InDoubt. The
 tick keeps one run of each phase per incident in its present state (see mirror); running a phase by hand says
@@ -18,6 +18,11 @@ from incident_flows.flows.guard import guarded
 from incident_flows.services.board import PHASES, board_of
 
 Ref = Annotated[str, Field(pattern=r"^INC-\d{4}-\d{4,}$", description="The incident, such as INC-2026-0001")]
+
+Oid = Annotated[
+    str,
+    Field(pattern=r"^[\w.-]+/[\w./:+-]+@[\w./:+-]+$", max_length=200, description="An obligation's id"),
+]
 
 
 def _said(incident: str, phase: str) -> State[None]:
@@ -61,6 +66,17 @@ def notify_people(incident: Ref) -> State[None]:
 def close_incident(incident: Ref) -> State[None]:
     """What still stands against closing."""
     return _said(incident, "close")
+
+
+@flow(name="notice", flow_run_name="{incident} · notice {obligation}", persist_result=False)
+@guarded()
+def one_notice(incident: Ref, obligation: Oid) -> State[None]:
+    """Where the notice to one addressee stands."""
+    found = board_of(connected.desk(), incident, now=connected.now())
+    shown = next((one for one in found.tellings if one.oid == obligation), None)
+    if shown is None:
+        return Completed(name="NotOwed", message="nothing is to be told under this obligation")
+    return Completed(name=shown.state, message=shown.message)
 
 
 FLOW_OF: dict[str, Flow[[str], State[None]]] = dict(

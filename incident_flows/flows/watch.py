@@ -16,6 +16,7 @@ from incident_flows.flows.forms import offer_forms
 from incident_flows.flows.guard import guarded, told
 from incident_flows.flows.letters import begin_waves
 from incident_flows.flows.mirror import mirror
+from incident_flows.flows.pruning import prune
 from incident_flows.services.watch import tick
 
 
@@ -31,6 +32,8 @@ def watch() -> State[None]:
         shown = mirror(desk, now=now)
         offered = offer_forms(shown) + offer_approvals(desk, shown) if shown.alone else 0
         begin_waves(desk)
+        if shown.alone:
+            prune(desk, now=now)
     except Exception as error:  # the clocks are kept; only the picture of them is old
         return Failed(name="NotShown", message=f"{did}; the board is not up to date: {told(error)}")
     name = "Missed" if done.missed else "InDoubt" if done.in_doubt else "Ticked"

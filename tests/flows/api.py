@@ -97,9 +97,9 @@ class Api:
 
     def emptied(self) -> None:
         """Delete what tests leave behind; deployments and flows stay."""
-        for run in self.runs(scheduled=True):
-            self.http.delete(f"/flow_runs/{run['id']}")
-        for one in self.ask("/artifacts/filter"):
-            self.http.delete(f"/artifacts/{one['id']}")
-        for one in self.ask("/variables/filter"):
-            self.http.delete(f"/variables/{one['id']}")
+        while self.ask("/flow_runs/bulk_delete", limit=50)["deleted"]:
+            pass
+        for what in ("artifacts", "variables"):
+            while found := self.ask(f"/{what}/filter"):
+                for one in found:
+                    self.http.delete(f"/{what}/{one['id']}")
