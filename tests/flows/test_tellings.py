@@ -127,9 +127,9 @@ def test_links_lead_to_the_console_where_there_is_one(
     ref = house.open()
     _drafted(house, ref)
     mirror(house.desk, now=house.now)
-    artifacts = served.artifacts()
-    assert f"[N-0001](https://breach.example.org/incidents/{ref}/notices/N-0001)" in artifacts["inc-2026-0001-notices"]["data"]
-    assert f"(https://breach.example.org/incidents/{ref}/duties/{ICO})" in artifacts["inc-2026-0001-obligations"]["data"]
+    artifacts, room = served.artifacts(), f"https://breach.example.org/incidents/{ref}"
+    assert f"[N-0001]({room}/notices/N-0001)" in artifacts["inc-2026-0001-notices"]["data"]
+    assert f"({room}/duties/{ICO})" in artifacts["inc-2026-0001-obligations"]["data"]
 
 
 def _seen(board: Any) -> Any:
