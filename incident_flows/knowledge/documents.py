@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from html import unescape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _JAPANESE, _KOREAN = "IPAexGothic", "NanumGothic"
 _NO_GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
 _ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
 _HEADING = re.compile(r"\d{1,2}\. \S.*")
+_HTML_HEADING = re.compile(r"<h2>(.*?)</h2>")
 _ROW = re.compile(r"- ([^:：]{1,120}[:：]) ?(.+)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 
@@ -164,6 +166,21 @@ def blocks_of(text: str) -> list[Block]:
         else:
             found.append({"kind": "para", "text": line})
     return found
+
+
+def letter_blocks(subject: str, text: str, html: str | None) -> list[Block]:
+    """Return a letter's plain text as blocks under its subject; its HTML says which lines are headings.
+
+    >>> letter = letter_blocks("S", "Good day,\\n\\nWhat & why\\n\\nIt.\\n", "<h2>What &amp; why</h2>")
+    >>> [block["kind"] for block in letter]
+    ['title', 'para', 'heading', 'para']
+    """
+    headings = {unescape(one) for one in _HTML_HEADING.findall(html or "")}
+    blocks = blocks_of(f"{subject}\n{text}")
+    for block in blocks:
+        if block["kind"] == "para" and block["text"] in headings:
+            block["kind"] = "heading"
+    return blocks
 
 
 def _characters(diagnostic: str) -> set[str]:

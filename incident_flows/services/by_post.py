@@ -20,7 +20,7 @@ from typing import Any
 
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError
-from incident_flows.knowledge.documents import Block, Page, blocks_of
+from incident_flows.knowledge.documents import Block, Page, letter_blocks
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.follow import unreached_people
 from incident_flows.services.letters import numbers_of
@@ -178,10 +178,11 @@ def _pages(desk: Desk, notice: Any, people: list[Person]) -> list[Block]:
         key = key_for(person, notice.variants)
         # A list taken in before letters had wordings for guardians is still spoken to by the guardian's name.
         name = _to(person) if key is None else person.name or (nobody if guarded(person) else None)
-        _, text, _ = texts_of(notice, key or "")
+        subject, text, html = texts_of(notice, key or "")
         found.append({"kind": "break"})
         found += [{"kind": "para", "text": line} for line in (_to(person), *person.postal) if line]
-        found += blocks_of(text.replace(f" {NAME_MARK}", NAME_MARK).replace(NAME_MARK, f" {name}" if name else ""))
+        said = text.replace(f" {NAME_MARK}", NAME_MARK).replace(NAME_MARK, f" {name}" if name else "")
+        found += letter_blocks(subject, said, html)
     return found
 
 

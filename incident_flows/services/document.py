@@ -15,7 +15,7 @@ from typing import Any
 
 from incident_flows.core.instants import show_utc
 from incident_flows.errors import InputError
-from incident_flows.knowledge.documents import Block, Page, blocks_of
+from incident_flows.knowledge.documents import Block, Page, blocks_of, letter_blocks
 from incident_flows.services.desk import Desk
 from incident_flows.services.show import notice_json, show
 
@@ -37,7 +37,8 @@ def notice_pdf(desk: Desk, incident: Any, row: Any) -> bytes:
     marks = [words.say(language, "drill")] if incident.drill else []
     if row.state not in APPROVED:
         marks.append(words.say(language, "draft"))
-    blocks = blocks_of(row.text)
+    people = row.kind == "people"
+    blocks = letter_blocks(row.subject, row.text, row.html) if people else blocks_of(row.text)
     blocks += form_blocks(desk, row)
     blocks += [
         {"kind": "item", "text": f"{one['name']} (SHA-256 {one['sha256']})"}

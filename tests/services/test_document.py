@@ -98,6 +98,17 @@ def test_the_same_notice_gives_the_same_bytes_and_shows_its_state(house: Any) ->
     assert pypdf.PdfReader(io.BytesIO(approved)).xmp_metadata is not None
 
 
+def test_a_letter_on_paper_has_the_headings_of_its_mail(house: Any) -> None:
+    ref = house.open("aimigos-studio")
+    made, _ = draft(house.desk, ref, "uk-gdpr/tell-people@people", actor=house.person(), now=house.now)
+    letter = next(one.notice for one in made if one.notice.language == "en")
+    reader = pypdf.PdfReader(io.BytesIO(notice_document(house.desk, ref, letter.ref)[1]))
+    listed = [str(one.title) for part in reader.outline for one in (part if isinstance(part, list) else [part])]
+    assert listed[0] == letter.subject
+    assert {"What happened", "What you can do", "Whom you can ask"} <= set(listed)
+    assert "Good day," not in listed
+
+
 def test_the_record_names_every_obligation_and_ends_with_the_seal(house: Any, tmp_path: Path) -> None:
     ref = house.open("aimigos-studio")
     data, content = record_document(house.desk, ref)
