@@ -58,6 +58,9 @@ def follow(
         return
     for notice, counts in found.by_notice.items():
         render.say(f"{notice}: " + ", ".join(f"{number:,} {word}" for word, number in counts.items()))
+    for notice, counts in found.second.items():
+        told = ", ".join(f"{number:,} {word}" for word, number in counts.items())
+        render.say(f"{notice}, second addresses: {told}")
     if not found.by_notice:
         render.say(f"{id_}: no event of the provider yet about any letter.")
     render.say(f"{found.replies} replies, {found.calls} calls counted.")
@@ -83,6 +86,8 @@ def letters(
         f"{done.letters} letters to print, {done.before} given out before, {done.unreachable} people without a "
         "postal address either."
     )
+    if done.waiting:
+        render.say(f"{done.waiting} people have a second address, which the next tick tries first.")
     if done.unreachable:
         render.say(
             "Where the law lets a public notice stand in for them, record the finding and draft it: "

@@ -111,6 +111,8 @@ def letters_line(letters: dict[str, Any]) -> str:
         parts.append(f"{letters['rate_per_second']:,.0f} a second")
     if letters["seconds_left"]:
         parts.append(f"{letters['seconds_left']} s to go")
+    if letters["second"]:
+        parts.append("second addresses: " + ", ".join(f"{many} {state}" for state, many in letters["second"].items()))
     if letters["limit"]:
         parts.append("limit " + ", ".join(f"{most} a {unit}" for unit, most in letters["limit"].items()))
     if letters["resume_at"]:

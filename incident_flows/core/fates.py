@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # By rank. `delivered`: the reader's mail server took it; nobody knows whether it was read. Any sign of opening
 # proves that. What follows is a failure for good, which may still be reported after an acceptance.
 STATES = ("waiting", "processed", "deferred", "delivered", "dropped", "blocked", "bounced")
 UNREACHED = frozenset({"dropped", "blocked", "bounced"})
+_LOST = min(rank for rank, name in enumerate(STATES) if name in UNREACHED)  # and all above it
 _RANK = {name: rank for rank, name in enumerate(STATES)}
 _MEANS = {
     "processed": "processed",
@@ -91,12 +92,14 @@ class Fates:
     Attributes:
         counted: Events that were new.
         repeated: Events that had come before.
+        lost: Places of copies that are now known not to have arrived.
     """
 
     states: bytearray
     seen: bytearray
     counted: int = 0
     repeated: int = 0
+    lost: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, count: int, states: bytes | None = None, seen: bytes | None = None) -> Fates:
@@ -115,6 +118,8 @@ class Fates:
             self.seen += event.digest
             self.counted += 1
             if event.place < len(states) and states[event.place] < event.rank:
+                if event.rank >= _LOST > states[event.place]:
+                    self.lost.append(event.place)
                 states[event.place] = event.rank
 
 

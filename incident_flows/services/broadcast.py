@@ -10,10 +10,12 @@ from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError, NotApprovedError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.doubts import CANCELLED_AT_ONCE, MARGIN
+from incident_flows.services.follow import count
 from incident_flows.services.letters import MODES, lease_of, letter_of, list_of, policy_of
 from incident_flows.services.notify import Sent, settle
 from incident_flows.services.packing import pack
 from incident_flows.services.refusals import BY_ENGINE
+from incident_flows.services.second import plan_second, queue_refused
 from incident_flows.services.sending import Progress, Round, send_round
 from notifications import NotificationError
 
@@ -46,6 +48,24 @@ def broadcast(
         until = f" until {done.resume_at:%H:%M:%S} UTC" if done.resume_at else ""
         resume = f"`breach notify {ref} {notice.ref} --resume`"
         sent.next = f"{done.because}{until}; {resume if done.ended == 'paused' else 'the next tick goes on with it'}"
+    return sent
+
+
+def to_second_addresses(
+    desk: Desk, ref: str, notice: Any, *, now: datetime, tell: Callable[[Progress], None] | None = None
+) -> Sent:
+    """Send a letter that is out to second addresses, for people it did not reach at their first one."""
+    with desk.database.read() as tx:
+        known = notice.id in tx.seconds.notices()
+    if known:
+        count(desk, now=now)
+        plan_second(desk, ref, notice, now=now)
+        send_packed(desk, ref, notice, actor="engine", now=now, tell=tell)
+    sent = settle(desk, ref, notice.ref, actor="engine", now=now)
+    with desk.database.read() as tx:
+        second = tx.letters.counts(notice.incident_id, notice.id, address=2)
+    told = ", ".join(f"{many} {state}" for state, many in sorted(second.items()))
+    sent.next = f"letters to second addresses: {told}" if known and second else "nothing: it is done already"
     return sent
 
 
@@ -140,7 +160,9 @@ def send_packed(
         return Round("stopped" if run.switch == "stopped" else "paused", run.because)
     if run.people is None:
         pack(desk, ref, notice, actor=actor, now=now)
-    return send_round(desk, ref, notice, now=now, batches=batches, seconds=seconds, wave=wave, tell=tell)
+    done = send_round(desk, ref, notice, now=now, batches=batches, seconds=seconds, wave=wave, tell=tell)
+    queue_refused(desk, notice, now=now)
+    return done
 
 
 def go_on(desk: Desk, ref: str, notice_ref: str, *, now: datetime) -> int:

@@ -25,7 +25,7 @@ from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.follow import unreached_people
 from incident_flows.services.letters import numbers_of
 from incident_flows.services.people import Person, blocks
-from incident_flows.services.wordings import guarded, key_for, texts_of
+from incident_flows.services.wordings import addresses_of, guarded, key_for, texts_of
 from incident_flows.storage.database import Tx
 from notifications.letters import NAME_MARK
 
@@ -33,6 +33,7 @@ IN_A_FILE = 500  # letters
 BY_POST = "by-post"
 UNREACHABLE = "unreachable"
 NO_ADDRESS = "no e-mail address"
+REFUSED = "the provider refused the address"
 _FORMULA = tuple("=+-@\t\r＝＋－＠")  # a spreadsheet takes a cell that begins so for a formula
 
 
@@ -44,18 +45,21 @@ class GivenOut:
         letters: People whose letter lies in the files.
         before: People whose letter was given out earlier, and is not in them.
         unreachable: People without a postal address either.
+        waiting: People whose second address is still to be tried.
         files: Names, with the SHA-256 of each.
     """
 
     letters: int = 0
     before: int = 0
     unreachable: int = 0
+    waiting: int = 0
     files: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `breach letters --json` prints."""
         return {
-            "letters": self.letters, "before": self.before, "unreachable": self.unreachable, "files": self.files,
+            "letters": self.letters, "before": self.before, "unreachable": self.unreachable,
+            "waiting": self.waiting, "files": self.files,
         }  # fmt: skip
 
 
@@ -80,6 +84,7 @@ def give_out(
             run.notice_id: tx.notices.by_id(run.notice_id) for run in tx.letters.runs(incident.id)
         }
         known = {one.number: one.state for one in _exceptions(tx, incident.id)}
+        tried = {notice_id: tx.seconds.states(notice_id) for notice_id in letters}
     if not wanted:
         raise IllegalTransitionError(
             f"{ref}: as far as is known every letter reached somebody's mailbox, or none has left yet; "
@@ -93,6 +98,10 @@ def give_out(
     homeless: list[int] = []
     for person in _people(desk, ref, chosen):
         notice_id, why = chosen[person.number]
+        untried = tried[notice_id].get(person.number) not in ("none", "planned")
+        if untried and why != NO_ADDRESS and len(addresses_of(person)) > 1 and known.get(person.number) != BY_POST:
+            done.waiting += 1
+            continue
         if person.postal:
             by_letter[notice_id].append((person, why))
         else:
@@ -122,9 +131,11 @@ def _without_mail(tx: Tx, incident_id: int) -> dict[int, tuple[int, str]]:
     for run in tx.letters.runs(incident_id):
         for number, why in unreached_people(tx, incident_id, run.notice_id).items():
             found[number] = (run.notice_id, why)
+        tried = {number for number, state in tx.seconds.states(run.notice_id).items() if state == "planned"}
         for row in tx.letters.without_mail(run.notice_id):
-            why = NO_ADDRESS if row.error_kind == "post" else "the provider refused the address"
-            found |= dict.fromkeys(numbers_of(row.numbers), (run.notice_id, why))
+            why = NO_ADDRESS if row.error_kind == "post" else REFUSED
+            lost = [one for one in numbers_of(row.numbers) if row.address == 2 or one not in tried]
+            found |= dict.fromkeys(lost, (run.notice_id, why))
     return found
 
 

@@ -111,6 +111,7 @@ def _count(tx: Tx, desk: Desk, by_nonce: Mapping[str, Sequence[Event]], done: Co
         tx.leases.put(UNKNOWN, int(tx.leases.get(UNKNOWN, 0)) + unknown)
     known = tx.fates.of([batch.id for batch in batches.values()])
     rows = []
+    lost: dict[int, tuple[Any, list[tuple[int, str]]]] = {}
     for nonce, batch in batches.items():
         stored = known.get(batch.id)
         fates = Fates.of(batch.count, *((stored.states, stored.seen) if stored else ()))
@@ -128,10 +129,20 @@ def _count(tx: Tx, desk: Desk, by_nonce: Mapping[str, Sequence[Event]], done: Co
                     "last_at": datetime.fromtimestamp(last, UTC),
                 }
             )  # fmt: skip
+        if fates.lost and batch.address == 1 and not batch.seed:
+            lost[batch.id] = (batch, [(place, STATES[fates.states[place]]) for place in fates.lost])
         done.proved += _proves(tx, desk, batch, now=now)
     tx.fates.save(rows)
+    for id_, numbers in tx.fates.numbers(lost).items():
+        batch, places = lost[id_]
+        people = [(_number(numbers, place), why) for place, why in places]
+        tx.seconds.add(batch.notice_id, batch.incident_id, people, now)
     done.batches += len(rows)
     done.unknown += unknown
+
+
+def _number(numbers: bytes, place: int) -> int:
+    return int.from_bytes(numbers[4 * place : 4 * place + 4], BYTE_ORDER)
 
 
 def _proves(tx: Tx, desk: Desk, batch: Any, *, now: datetime) -> bool:
@@ -159,11 +170,13 @@ class Followed:
 
     Attributes:
         by_notice: Per notice, how many people's letters are in which state by the provider's events.
+        second: The same of those that went to a second address.
         replies: Answers people wrote, as counted by hand.
         calls: Calls of people, likewise.
     """
 
     by_notice: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    second: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     replies: int = 0
     calls: int = 0
 
@@ -183,22 +196,34 @@ def followed_in(tx: Tx, ref: str) -> Followed:
     incident = tx.incidents.get(ref)
     names = {one.id: one.ref for one in tx.notices.list(ref)}
     found: dict[str, Counter[str]] = defaultdict(Counter)
-    for notice_id, _, states, _ in tx.fates.states(incident.id):
-        found[names[notice_id]].update(counts_of(states))
+    second: dict[str, Counter[str]] = defaultdict(Counter)
+    for notice_id, address, states, _ in tx.fates.states(incident.id):
+        (found if address == 1 else second)[names[notice_id]].update(counts_of(states))
     answered = [row.payload for row in tx.journal.entries(ref, limit=100_000) if row.act == ANSWERED]
     return Followed(
         {name: dict(counts) for name, counts in sorted(found.items())},
+        {name: dict(counts) for name, counts in sorted(second.items())},
         sum(one.get("replies", 0) for one in answered),
         sum(one.get("calls", 0) for one in answered),
     )
 
 
 def unreached_people(tx: Tx, incident_id: int, notice_id: int | None = None) -> dict[int, str]:
-    """Return by number who was not reached, and the word for why."""
-    found: dict[int, str] = {}
-    for _, _, states, numbers in tx.fates.states(incident_id, notice_id):
+    """Return by number who was not reached, and the word for why.
+
+    Whoever's letter is on its way to a second address, or did not come back from there, is not among them.
+    """
+    first: dict[int, dict[int, str]] = defaultdict(dict)
+    second: dict[int, dict[int, str]] = defaultdict(dict)
+    for notice, address, states, numbers in tx.fates.states(incident_id, notice_id):
+        into = (first if address == 1 else second)[notice]
         for place, word in unreached(states):
-            found[int.from_bytes(numbers[4 * place : 4 * place + 4], BYTE_ORDER)] = word
+            into[_number(numbers, place)] = word
+    found: dict[int, str] = {}
+    for notice in {*first, *second}:
+        tried = {number for number, state in tx.seconds.states(notice).items() if state == "planned"}
+        found |= {number: why for number, why in first[notice].items() if number not in tried}
+        found |= second[notice]
     return found
 
 

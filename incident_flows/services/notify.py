@@ -113,6 +113,10 @@ def _send(
     mode: str | None,
     tell: Callable[[Any], None] | None,
 ) -> Sent:
+    if notice.kind == "people" and notice.state in ("sent", "filed"):
+        from incident_flows.services.broadcast import to_second_addresses
+
+        return to_second_addresses(desk, ref, notice, now=now, tell=tell)
     if notice.state in ("sent", "filed"):
         return Sent(notice.ref, notice.state, next="nothing: it is done already")
     if notice.state not in ("approved", "sending", "failed"):

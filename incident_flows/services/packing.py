@@ -28,7 +28,7 @@ from incident_flows.services.people import Person, blocks
 from incident_flows.services.wordings import OWN, key_for, letters_key, reader_of, unplaced
 from notifications.letters import Letter, PlainBatches, Reader
 
-OF_THE_LETTER = ("notice_id", "incident_id", "wave", "variant", "seed", "template_sha256", "form")
+OF_THE_LETTER = ("notice_id", "incident_id", "wave", "variant", "seed", "template_sha256", "form", "address")
 AT_ONCE = 16  # batches to a transaction
 PLAIN = PlainBatches()
 

@@ -70,6 +70,12 @@ def tick(desk: Desk, *, now: datetime) -> Tick:
     done.in_doubt += firings.in_doubt
     _go_on_sending(desk, done, seen.sending, now=now)
     count_events(desk, now=now)
+    with desk.database.read() as tx:
+        second = tx.seconds.notices()
+    if second:
+        from incident_flows.services.second import go_on_second
+
+        done.sent += go_on_second(desk, second, now=now)
     done.missed = audit(desk, now=now)
     if not done.missed:
         beat(desk, now=now)

@@ -37,6 +37,7 @@ from incident_flows.storage.migrations import HEAD, KNOWN
 from incident_flows.storage.notices import Notices
 from incident_flows.storage.obligations import Obligations
 from incident_flows.storage.people import People
+from incident_flows.storage.seconds import Seconds
 from incident_flows.storage.steps import Steps
 
 _MIGRATION_LOCK = 0x62726561  # one number for all processes, on PostgreSQL
@@ -60,6 +61,7 @@ class Tx:
         self.filings = Filings(session, writing=writing)
         self.people = People(session, writing=writing)
         self.letters = Letters(session, writing=writing)
+        self.seconds = Seconds(session, writing=writing)
         self.steps = Steps(session, writing=writing)
         self.journal = Journal(session, writing=writing)
         self.accounts = Accounts(session, writing=writing)

@@ -83,11 +83,20 @@ class LetterFates(Noun):
         changed = {name: upsert.excluded[name] for name in ("states", "seen", "counted", "repeated", "last_at")}
         self._run(upsert.on_conflict_do_update(index_elements=["batch_id"], set_=changed), rows)
 
+    def numbers(self, batch_ids: Collection[int]) -> dict[int, bytes]:
+        """Return the numbers of the people of some batches."""
+        found: dict[int, bytes] = {}
+        ids, row = sorted(batch_ids), LetterBatchRow
+        for start in range(0, len(ids), _AT_ONCE):
+            part = select(col(row.id), col(row.numbers)).where(col(row.id).in_(ids[start : start + _AT_ONCE]))
+            found |= {one[0]: one[1] for one in self._session.execute(part)}
+        return found
+
     def states(self, incident_id: int, notice_id: int | None = None) -> list[tuple[int, int, bytes, bytes]]:
-        """Return notice, batch, states, and numbers of the people, of batches that stand for somebody."""
+        """Return notice, address, states, and numbers of the people, of batches that stand for somebody."""
         fate, batch = LetterFateRow, LetterBatchRow
         statement = (
-            select(col(fate.notice_id), col(fate.batch_id), col(fate.states), col(batch.numbers))
+            select(col(fate.notice_id), col(batch.address), col(fate.states), col(batch.numbers))
             .join(batch, col(batch.id) == col(fate.batch_id))
             .where(col(fate.incident_id) == incident_id, col(batch.seed).is_(False))
             .order_by(col(fate.batch_id))
@@ -97,4 +106,4 @@ class LetterFates(Noun):
         return [(row[0], row[1], row[2], row[3]) for row in self._session.execute(statement)]
 
 
-_LIGHT = ("id", "nonce", "incident_id", "notice_id", "count", "state", "attempts", "error_kind", "seed")
+_LIGHT = ("id", "nonce", "incident_id", "notice_id", "count", "state", "attempts", "error_kind", "seed", "address")

@@ -165,6 +165,7 @@ class Letters(Noun):
                 col(row.wave), col(row.seed), col(row.count), col(row.state), col(row.replaced),
                 col(row.template_sha256), col(row.nonce), col(row.channel), col(row.x_message_id),
                 col(row.claimed_at), col(row.done_at), col(row.send_at), col(row.error_kind), col(row.resolved_by),
+                col(row.address),
             )
             .where(col(row.notice_id) == notice_id)
             .order_by(col(row.id))
@@ -263,7 +264,7 @@ class Letters(Noun):
             return False
         same = {
             name: getattr(row, name)
-            for name in ("notice_id", "incident_id", "wave", "variant", "seed", "template_sha256", "form")
+            for name in ("notice_id", "incident_id", "wave", "variant", "seed", "template_sha256", "form", "address")
         }
         self.add([{**same, **part} for part in parts])
         return True
@@ -324,8 +325,10 @@ class Letters(Noun):
 
     # Counts, in people
 
-    def counts(self, incident_id: int, notice_id: int | None = None) -> dict[str, int]:
+    def counts(self, incident_id: int, notice_id: int | None = None, *, address: int = 1) -> dict[str, int]:
         """Return how many people's letters are in each state, in the words of deliveries.
+
+        Those to second addresses are counted by themselves, for their people are counted already.
 
         *In doubt* are those only a person can resolve; what the sender itself looks into counts as claimed.
         """
@@ -341,6 +344,7 @@ class Letters(Noun):
         statement = (
             select(*kinds, whole, done)
             .where(col(row.incident_id) == incident_id, col(row.replaced).is_(False), col(row.seed).is_(False))
+            .where(col(row.address) == address)
             .group_by(*kinds)
         )
         if notice_id is not None:
@@ -368,11 +372,11 @@ class Letters(Noun):
         return found
 
     def waves(self, notice_id: int) -> Sequence[tuple[int, str, int, int]]:
-        """Return wave, state, batches and people of a notice, what was replaced left out."""
+        """Return wave, state, batches and people of a notice at their first address, what was replaced left out."""
         row = LetterBatchRow
         found = self._session.execute(
             select(col(row.wave), col(row.state), func.count(), func.sum(col(row.count)))
-            .where(col(row.notice_id) == notice_id, col(row.replaced).is_(False))
+            .where(col(row.notice_id) == notice_id, col(row.replaced).is_(False), col(row.address) == 1)
             .group_by(col(row.wave), col(row.state))
             .order_by(col(row.wave), col(row.state))
         )
