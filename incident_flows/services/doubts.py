@@ -74,7 +74,8 @@ def _call_back(desk: Desk, ref: str, row: Any, wrapped: bytes | None, *, now: da
     except NotificationError:
         return _waiting(desk, row)
     desk.reached("letters:cancelled")
-    packed = unseal(desk, wrapped, ref, row)
+    with desk.database.read() as tx:
+        packed = unseal(desk, tx, wrapped, ref, row)
     part = split(desk, wrapped, ref, row, packed, list(range(row.count)), attempts=row.attempts)
     with desk.database.write() as tx:
         row.error_kind = "called back"
@@ -105,7 +106,7 @@ def set_apart(
     tx: Tx, desk: Desk, ref: str, row: Any, wrapped: bytes | None, place: int, **values: Any
 ) -> None:
     """Give one person of a claimed batch a row of their own; a batch that is empty then is over."""
-    packed = unseal(desk, wrapped, ref, row)
+    packed = unseal(desk, tx, wrapped, ref, row)
     one = split(desk, wrapped, ref, row, packed, [place], channel=row.channel, attempts=row.attempts, **values)
     tx.letters.add([{**{name: getattr(row, name) for name in OF_THE_LETTER}, **one}])
     left = [other for other in range(row.count) if other != place]
@@ -114,7 +115,7 @@ def set_apart(
         return
     rest = split(desk, wrapped, ref, row, packed, left)
     tx.letters.set(row.id, "claimed", progress=place, **rest)
-    row.count, row.numbers, row.nonce, row.sealed = rest["count"], rest["numbers"], rest["nonce"], rest["sealed"]
+    row.count, row.numbers, row.nonce = rest["count"], rest["numbers"], rest["nonce"]
 
 
 def letters_for_a_person(tx: Tx, notice_id: int) -> list[Any]:

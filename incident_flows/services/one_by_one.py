@@ -67,7 +67,8 @@ class _Batch:
         self.sender, self.row, self.channel, self.place = sender, row, channel, row.progress
         desk = sender.desk
         self.numbers = numbers_of(row.numbers)
-        packed = unseal(desk, sender.wrapped, sender.ref, row)
+        with desk.database.read() as tx:
+            packed = unseal(desk, tx, sender.wrapped, sender.ref, row)
         self.readers = format_called(desk, row.form).readers(packed, sender.worded(row), sender.run.tag)
 
     def send_next(self) -> bool:

@@ -26,6 +26,7 @@ from incident_flows.services.letters import (
 )
 from incident_flows.services.people import Person, blocks
 from incident_flows.services.wordings import OWN, key_for, letters_key, reader_of, unplaced
+from incident_flows.storage.database import Tx
 from notifications.letters import Letter, PlainBatches, Reader
 
 OF_THE_LETTER = ("notice_id", "incident_id", "wave", "variant", "seed", "template_sha256", "form", "address")
@@ -54,9 +55,14 @@ def seal(desk: Desk, wrapped: bytes | None, ref: str, nonce: str, packed: bytes)
     return desk.vault.seal(wrapped, ref, f"letters:{nonce}", zlib.compress(packed, 1))
 
 
-def unseal(desk: Desk, wrapped: bytes | None, ref: str, row: Any) -> bytes:
+def opened(desk: Desk, wrapped: bytes | None, ref: str, nonce: str, sealed: bytes | None) -> bytes:
     """Return what `seal` was given."""
-    return zlib.decompress(desk.vault.open_(wrapped, ref, f"letters:{row.nonce}", row.sealed))
+    return zlib.decompress(desk.vault.open_(wrapped, ref, f"letters:{nonce}", sealed))
+
+
+def unseal(desk: Desk, tx: Tx, wrapped: bytes | None, ref: str, row: Any) -> bytes:
+    """Return what is in a batch."""
+    return opened(desk, wrapped, ref, row.nonce, tx.letters.body(row.nonce))
 
 
 def pack_anew(
@@ -64,7 +70,8 @@ def pack_anew(
 ) -> Any:
     """Return a planned batch packed for the way letters leave now; copies that left the old way stay with it."""
     old, new = format_called(desk, row.form), batch_format(desk)
-    readers = old.readers(unseal(desk, wrapped, ref, row), letter, tag)
+    with desk.database.read() as tx:
+        readers = old.readers(unseal(desk, tx, wrapped, ref, row), letter, tag)
     numbers = numbers_of(row.numbers)
     nonce = secrets.token_hex(12)
     rest = {
@@ -77,7 +84,7 @@ def pack_anew(
     with desk.database.write() as tx:
         if row.progress == 0:
             tx.letters.set(row.id, "planned", **rest)
-            return tx.letters.get(row.id)
+            return tx.letters.one_ready(row.id)
         tx.letters.set(
             row.id, "planned", state="accepted", count=row.progress, numbers=packed_numbers(numbers[: row.progress]),
             sealed=None, done_at=row.claimed_at,
@@ -85,7 +92,7 @@ def pack_anew(
         tx.letters.add([{**{name: getattr(row, name) for name in OF_THE_LETTER}, **rest}])
         fresh = tx.letters.by_nonce(nonce)
         assert fresh is not None
-        return fresh
+        return tx.letters.one_ready(fresh.id)
 
 
 def pack(desk: Desk, ref: str, notice: Any, *, actor: str, now: datetime) -> int:

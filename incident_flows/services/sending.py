@@ -27,7 +27,7 @@ from incident_flows.services.letters import (
     window_of,
 )
 from incident_flows.services.one_by_one import send_batch_one_by_one
-from incident_flows.services.packing import pack_anew, unseal
+from incident_flows.services.packing import opened, pack_anew
 from incident_flows.services.refusals import refuse
 from incident_flows.services.wire import Answer, BatchIds, Job, Wire
 from incident_flows.services.wordings import key_of
@@ -366,7 +366,7 @@ class _Sender:
                 break
             at = self.at()
             row = self.prepared.popleft()
-            packed = unseal(self.desk, self.wrapped, self.ref, row)
+            packed = opened(self.desk, self.wrapped, self.ref, row.nonce, row.sealed)
             due = at + self.policy.schedule if batch_id else None
             picks.append(Job(row, packed, batch_id, due, at, self._worded(row)[1]))
             self.budget = None if self.budget is None else self.budget - 1

@@ -137,12 +137,13 @@ class Database:
         with self._said_plainly(), self._engine.connect() as connection:
             if not self._is_sqlite:
                 plain = connection.execution_options(isolation_level="AUTOCOMMIT", breach_writes=True)
-                plain.exec_driver_sql("VACUUM incident, recipient_block, delivery, letter_batch")
+                plain.exec_driver_sql("VACUUM incident, recipient_block, delivery, letter_body")
                 return True
         with self._said_plainly():
             raw = self._engine.raw_connection()
             try:
                 raw.cursor().execute("PRAGMA query_only=OFF")
+                raw.info["writes"] = True
                 (busy, *_) = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 raw.close()
@@ -209,7 +210,9 @@ class Database:
     def _begin(self, connection: Connection) -> None:
         if self._is_sqlite:
             writes = connection.get_execution_options().get("breach_writes", False)
-            connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+            if connection.info.get("writes") is not writes:
+                connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+                connection.info["writes"] = writes
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def _make_file(self) -> None:

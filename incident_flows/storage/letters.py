@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, update
 from sqlmodel import col
 
 from incident_flows.errors import NotFoundError
 from incident_flows.storage.rows import Noun, literally, table_of
 from incident_flows.storage.tables import LeaseRow
-from incident_flows.storage.tables_letters import LetterBatchRow, LetterRunRow
+from incident_flows.storage.tables_letters import LetterBatchRow, LetterBodyRow, LetterRunRow
 
 OPEN = ("claimed", "in-doubt", "quarantined")
 _OPEN = literally("letter_batch.state in ('claimed', 'in-doubt', 'quarantined')")
@@ -28,7 +28,7 @@ _BATCH: Mapping[str, Any] = {
     "claimed_at": None, "retry_at": None, "done_at": None, "resolved_by": None,
 }  # fmt: skip
 
-_TABLE = table_of(LetterBatchRow)
+_TABLE, _BODY = table_of(LetterBatchRow), table_of(LetterBodyRow)
 _CLAIM = (
     update(LetterBatchRow)
     .where(col(LetterBatchRow.id) == bindparam("the"), col(LetterBatchRow.state) == "planned")
@@ -68,12 +68,12 @@ _CLAIM_UNDER = _CLAIM.where(
         .correlate(LetterBatchRow)
     )
 )
+_LIGHT = select(
+    *(_TABLE.c[name] for name in ("id", "wave", "variant", "seed", "count", "nonce", "template_sha256", "form")),
+    _BODY.c.sealed,
+).join(_BODY, _BODY.c.nonce == _TABLE.c.nonce)
 _READY = (
-    select(
-        *(_TABLE.c[name] for name in ("id", "wave", "variant", "seed", "count", "nonce", "template_sha256", "form")),
-        _TABLE.c.sealed,
-    )
-    .where(
+    _LIGHT.where(
         _PLANNED,
         _TABLE.c.notice_id == bindparam("notice"),
         _TABLE.c.wave <= bindparam("upto"),
@@ -128,8 +128,21 @@ class Letters(Noun):
     # Batches
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Store packed batches."""
-        return self._insert_new(LetterBatchRow, [{**_BATCH, **row} for row in rows])
+        """Store packed batches, and under their nonces what is in them."""
+        bodies = [
+            {"nonce": row["nonce"], "incident_id": row["incident_id"], "sealed": row["sealed"]}
+            for row in rows
+            if row["sealed"] is not None
+        ]
+        self._insert_new(LetterBodyRow, bodies)
+        return self._insert_new(
+            LetterBatchRow,
+            [{**_BATCH, **{name: value for name, value in row.items() if name != "sealed"}} for row in rows],
+        )
+
+    def body(self, nonce: str) -> bytes | None:
+        """Return what is in a batch, as it was sealed; None once it is gone."""
+        return self._session.scalar(select(_BODY.c.sealed).where(_BODY.c.nonce == nonce))
 
     def get(self, batch_id: int) -> LetterBatchRow:
         """Return one batch."""
@@ -191,6 +204,10 @@ class Letters(Noun):
         given = {"notice": notice_id, "upto": wave, "now": now, "most": limit}
         return self._session.connection().execute(_READY, given).all()
 
+    def one_ready(self, batch_id: int) -> Any:
+        """Return one batch, whatever its state, as `ready` does."""
+        return self._session.connection().execute(_LIGHT.where(_TABLE.c.id == batch_id)).one()
+
     def first_wave(self, notice_id: int) -> tuple[int, datetime | None] | None:
         """Return the first wave with planned batches, and when the first of them may be claimed."""
         row = LetterBatchRow
@@ -246,15 +263,25 @@ class Letters(Noun):
             self._session.connection().execute(_ACCEPT, list(rows))
 
     def set(self, the: int, expected: str | Collection[str], **values: Any) -> bool:
-        """Change a batch if it is in a state the caller saw; return whether it was."""
+        """Change a batch if it is in a state the caller saw; return whether it was.
+
+        With `sealed`, its copies are replaced, or destroyed if that is None; a nonce goes with new ones.
+        """
         states = {expected} if isinstance(expected, str) else set(expected)
-        return bool(
-            self._run(
-                update(LetterBatchRow)
-                .where(col(LetterBatchRow.id) == the, col(LetterBatchRow.state).in_(sorted(states)))
-                .values(**values)
-            )
+        renewed, sealed = "sealed" in values, values.pop("sealed", None)
+        before = self.get(the) if renewed else None
+        done = self._run(
+            update(LetterBatchRow)
+            .where(col(LetterBatchRow.id) == the, col(LetterBatchRow.state).in_(sorted(states)))
+            .values(**values)
         )
+        if done and before is not None:
+            self._run(delete(LetterBodyRow).where(col(LetterBodyRow.nonce) == before.nonce))
+            if sealed is not None:
+                nonce = values.get("nonce", before.nonce)
+                body = {"nonce": nonce, "incident_id": before.incident_id, "sealed": sealed}
+                self._insert_new(LetterBodyRow, [body])
+        return bool(done)
 
     def replace(self, row: LetterBatchRow, state: str, parts: Sequence[Mapping[str, Any]], at: datetime) -> bool:
         """Let `parts` take over the people of a batch, which keeps its evidence and loses its letters."""
@@ -314,7 +341,7 @@ class Letters(Noun):
             col(row.notice_id) == notice_id,
             col(row.state).in_(sorted(states)),
             col(row.replaced).is_(False),
-            col(row.sealed).is_not(None),
+            col(row.nonce).in_(select(_BODY.c.nonce)),
             *(() if channel is None else (col(row.channel) == channel,)),
         )
         return self._run(
@@ -419,12 +446,4 @@ class Letters(Noun):
                 col(row.seed).is_(False),
             )
             .order_by(col(row.id))
-        )
-
-    def shred(self, incident_id: int) -> int:
-        """Destroy the packed letters of an incident; what was sent to how many, and when, stays."""
-        return self._run(
-            update(LetterBatchRow)
-            .where(col(LetterBatchRow.incident_id) == incident_id, col(LetterBatchRow.sealed).is_not(None))
-            .values(sealed=None)
         )

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlmodel import col
 
 from incident_flows.errors import NotFoundError
 from incident_flows.storage.addresses import looks_like_address
 from incident_flows.storage.rows import Noun
 from incident_flows.storage.tables import DeliveryRow, ImportRow, IncidentRow
-from incident_flows.storage.tables_letters import LetterBatchRow
+from incident_flows.storage.tables_letters import LetterBodyRow
 from incident_flows.storage.tables_people import MOST_IN_A_BLOCK, BlockRow, ExceptionRow
 
 DIGEST_BYTES = 16
@@ -155,12 +155,12 @@ class People(Noun):
         vault forget it.
         """
         self._run(update(IncidentRow).where(col(IncidentRow.id) == incident_id).values(wrapped_key=None))
-        for row in (DeliveryRow, LetterBatchRow):
-            self._run(
-                update(row)
-                .where(col(row.incident_id) == incident_id, col(row.sealed).is_not(None))
-                .values(sealed=None)
-            )
+        self._run(
+            update(DeliveryRow)
+            .where(col(DeliveryRow.incident_id) == incident_id, col(DeliveryRow.sealed).is_not(None))
+            .values(sealed=None)
+        )
+        self._run(delete(LetterBodyRow).where(col(LetterBodyRow.incident_id) == incident_id))
         sealed = (col(BlockRow.incident_id) == incident_id, col(BlockRow.sealed).is_not(None))
         people = self._session.scalar(select(func.sum(col(BlockRow.count))).where(*sealed)) or 0
         self._run(update(BlockRow).where(*sealed).values(sealed=None))

@@ -48,7 +48,7 @@ class LetterRunRow(SQLModel, table=True):
 
 
 class LetterBatchRow(SQLModel, table=True):
-    """Up to a thousand copies of one letter, packed and sealed; claimed before the act, recorded after it.
+    """Up to a thousand copies of one letter; claimed before the act, recorded after it.
 
     A row with `replaced` set stands for nobody any more: others took over its people.
     """
@@ -71,11 +71,10 @@ class LetterBatchRow(SQLModel, table=True):
     variant: str
     seed: bool = False  # the team's own addresses: not people, not counted
     count: int
-    numbers: bytes  # of the people, four bytes each, in the order of the copies
+    numbers: bytes  # of the people, in the order of the copies; see services/letters.py
     template_sha256: str
-    sealed: bytes | None = None
     address: int = Field(default=1, sa_column_kwargs={"server_default": "1"})  # the people's first or second one
-    form: str  # what is sealed: a provider's request part, or plain
+    form: str  # what its body is: a provider's request part, or plain
     state: str = "planned"
     replaced: bool = False
     progress: int = 0  # copies done, for channels that take them one by one
@@ -92,3 +91,15 @@ class LetterBatchRow(SQLModel, table=True):
     retry_at: datetime | None = maybe_instant()
     done_at: datetime | None = maybe_instant()
     resolved_by: str | None = None
+
+
+class LetterBodyRow(SQLModel, table=True):
+    """The copies of one batch, sealed under its nonce; gone once nobody can need them any more.
+
+    A table of its own, because SQLite writes a whole row anew, however large, when one word of it changes.
+    """
+
+    __tablename__ = "letter_body"
+    nonce: str = Field(primary_key=True)
+    incident_id: int = belongs_to("incident", index=True)
+    sealed: bytes
