@@ -23,6 +23,7 @@ KNOWN = (
     "BREACH_PAGING",
     "BREACH_MASTER_KEY",
     "BREACH_SENDGRID_WEBHOOK_KEYS",
+    "BREACH_INTAKE",
     "BREACH_ACTOR",
     "BREACH_SENDER",
     "BREACH_SENDING_LIMIT",
@@ -60,6 +61,7 @@ class Settings:
         prefect_host: Where the engine's own Prefect listens.
         console_url: Where people reach the console, through a proxy that ends TLS; links in mail need it.
         console_hosts: Further names the console answers to.
+        intake: Who may hand in alerts by a signature: product, organisation, secrets.
         proxies: Addresses whose word on where a request came from is taken.
         second_factor: Roles that sign in with a second factor.
         oidc_roles: A claim of the company's sign-on and which of its values stand for which role.
@@ -82,6 +84,7 @@ class Settings:
     prefect_api_url: str | None = None
     heartbeat_url: str | None = field(default=None, repr=False)
     event_keys: tuple[str, ...] = ()
+    intake: tuple[tuple[str, str, tuple[str, ...]], ...] = field(default=(), repr=False)
     host: str = "127.0.0.1"
     prefect_host: str = "127.0.0.1"
     console_url: str | None = None
@@ -159,7 +162,19 @@ class Settings:
             heartbeat_url=env.get("BREACH_HEARTBEAT_URL") or None,
             **_console(env),
             event_keys=tuple(env.get("BREACH_SENDGRID_WEBHOOK_KEYS", "").split()),
+            intake=tuple(_intake(one, n) for n, one in enumerate(env.get("BREACH_INTAKE", "").split(), 1)),
         )
+
+
+def _intake(text: str, number: int) -> tuple[str, str, tuple[str, ...]]:
+    whose, _, secrets = text.partition("=")
+    source, _, organisation = whose.partition("@")
+    if not (source and organisation and all(secrets.split(","))):
+        raise InputError(
+            f"BREACH_INTAKE: entry {number} cannot be read; write SOURCE@ORGANISATION=SECRET, two secrets with a "
+            "comma during a rotation, and a space between entries"
+        )
+    return source, organisation, tuple(secrets.split(","))
 
 
 def _console(env: Mapping[str, str]) -> dict[str, Any]:

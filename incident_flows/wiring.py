@@ -16,6 +16,7 @@ from incident_flows.settings import Settings
 
 if TYPE_CHECKING:  # the database and the channels are imported by those who need them
     from incident_flows.services.desk import Desk, Pager
+    from incident_flows.services.intake import Intake
     from incident_flows.storage.database import Database
     from incident_flows.storage.vault import Vault
     from notifications import Channel
@@ -66,6 +67,7 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
         pager_for=_pager_of,
         secret=os.environ.get,
         event_keys=settings.event_keys,
+        intake=intake_from(settings),
         heartbeat=_heartbeat(settings),
         monotonic=time.monotonic,
         acknowledge_at=f"{settings.console_url}/a/" if settings.console_url else None,
@@ -162,6 +164,27 @@ def _seeds(settings: Settings) -> tuple[str, ...]:
         return tuple(Address(one).email for one in settings.seeds)
     except NotificationError as error:
         raise InputError(f"BREACH_SEED_ADDRESSES: {error}") from None
+
+
+def intake_from(settings: Settings) -> tuple[Intake, ...]:
+    """Return who may hand in alerts by a signature.
+
+    Raises:
+        InputError: A secret is too short; none is shown.
+    """
+    from incident_flows.services.intake import Intake, signing_key
+    from notifications import NotificationError
+
+    found = []
+    for source, organisation, secrets in settings.intake:
+        try:
+            keys = tuple(signing_key(one, number) for number, one in enumerate(secrets))
+        except NotificationError as error:
+            raise InputError(
+                f"BREACH_INTAKE: {source}@{organisation}: {error}; `openssl rand -hex 32` makes one"
+            ) from None
+        found.append(Intake(source, organisation, keys))
+    return tuple(found)
 
 
 def _pager_of(addresses: tuple[str, ...]) -> Pager:

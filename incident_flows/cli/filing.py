@@ -61,7 +61,7 @@ def draft(
     from incident_flows.services.draft import Wanted
     from incident_flows.services.draft import draft as drafted
     from incident_flows.services.route import routes
-    from incident_flows.services.show import notice_json
+    from incident_flows.services.show import drafted_json
 
     desk, now = common.desk(), common.now()
     done, skipped = drafted(
@@ -81,20 +81,11 @@ def draft(
             attached=tuple(_content(path) for path in attach or ()),
         ),
     )
-    with desk.database.read() as tx:
-        beside = [_beside(tx, desk, incident, one.notice) for one in done]
+    shown = drafted_json(desk, incident, done, skipped)
     if json:
-        render.print_json(
-            {
-                "notices": [
-                    {**notice_json(one.notice, text=True), "new": one.fresh, "fallback": one.fallback, **more}
-                    for one, more in zip(done, beside, strict=True)
-                ],
-                "skipped": [{"obligation": one.oid, "because": one.because} for one in skipped],
-            }
-        )
+        render.print_json(shown)
         return
-    for one, more in zip(done, beside, strict=True):
+    for one, more in zip(done, shown["notices"], strict=True):
         row = one.notice
         render.say(
             f"{row.ref} {row.state} · {row.oid} · {row.language} · SHA-256 {row.sha256[:12]}"
@@ -119,18 +110,6 @@ def draft(
     for gap in skipped:
         if obligation is not None or "not owed" not in gap.because:
             render.say(f"  – {gap.oid}: {gap.because}")
-
-
-def _beside(tx: Any, desk: Any, ref: str, row: Any) -> dict[str, Any]:
-    """Return what helps the team with one draft: English, plainness, and whether a lawyer read the fixed words."""
-    from incident_flows.services.beside import english, reading
-
-    plain = reading(desk, row)
-    return {
-        "english": english(tx, desk, ref, row),
-        "reading": plain.to_json() if plain else None,
-        "words_reviewed": desk.library.notices.wording.words(row.language).reviewed,
-    }
 
 
 def _remarks(ref: str, row: Any, more: dict[str, Any]) -> list[str]:

@@ -222,9 +222,6 @@ def _incidents_under(duties: set[str]) -> dict[str, list[str]]:
     settings = common.settings()
     if settings.database_url.startswith("sqlite") and not (settings.home / "breach.db").exists():
         return {}
-    found: dict[str, list[str]] = {}
-    with common.desk().database.read() as tx:
-        for row in tx.obligations.open_clocks(limit=1_000_000):
-            if row.duty in duties and row.incident_ref not in found.setdefault(row.duty, []):
-                found[row.duty].append(row.incident_ref)
-    return found
+    from incident_flows.services.show import incidents_under
+
+    return incidents_under(common.desk(), duties)

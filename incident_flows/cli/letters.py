@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from incident_flows.cli import common
 
@@ -72,16 +71,6 @@ def _short_wait(done: list[Sent]) -> float | None:
         return None
     wait = min(ends) - common.now()
     return max(wait.total_seconds(), 0.0) + 0.1 if wait <= LONGEST_WAIT else None
-
-
-def sent_json(sent: Sent) -> dict[str, Any]:
-    """Return what `--json` prints of one notice."""
-    found = asdict(sent)
-    resume_at = found.pop("resume_at")
-    ended = found.pop("ended")
-    if ended is not None:
-        found |= {"ended": ended, "resume_at": resume_at.isoformat() if resume_at else None}
-    return found
 
 
 class _Bar:

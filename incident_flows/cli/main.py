@@ -19,6 +19,7 @@ from incident_flows.cli import (
     following,
     people,
     reading,
+    tokens,
     writing,
 )
 
@@ -56,6 +57,7 @@ def everywhere(
 reading.register(app)
 writing.register(app)
 accounts.register(app)
+tokens.register(app)
 people.register(app)
 filing.register(app)
 escalating.register(app)

@@ -136,17 +136,10 @@ def show(
 ) -> None:
     """One incident: facts, obligations, notices, deliveries, steps, journal."""
     from incident_flows.services import show as shown
-    from incident_flows.services.beside import english as in_english
 
     desk, now = common.desk(), common.now()
     if notice is not None:
-        with desk.database.read() as tx:
-            stored = tx.notices.get(incident, notice)
-            row = shown.notice_json(stored, text=True)
-            if english and (found := in_english(tx, desk, incident, stored)):
-                row |= {**found, "html": None, "language": "en", "stands_for": stored.language}
-            if variant is not None:
-                row |= shown.variant_json(stored, variant)
+        row = shown.one_notice(desk, incident, notice, in_english=english, variant=variant)
         if json:
             render.print_json(row)
         else:

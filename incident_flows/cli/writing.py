@@ -131,14 +131,7 @@ def facts(
         learned_at=at,
     )
     if json:
-        render.print_json(
-            {
-                "id": incident,
-                "facts_version": updated.version,
-                "changed": list(updated.changed),
-                "assessment": updated.assessment.to_json() if updated.assessment else None,
-            }
-        )
+        render.print_json(updated.to_json())
         return
     render.say(
         f"{incident}: facts version {updated.version}"
@@ -176,20 +169,9 @@ def _words(json: bool) -> None:
 
 
 def _history(desk: Any, incident: str, json: bool) -> None:
-    with desk.database.read() as tx:
-        rows = tx.incidents.facts_history(incident)
-    found = [
-        {
-            "version": row.version,
-            "learned_at": row.learned_at.isoformat(),
-            "recorded_at": row.recorded_at.isoformat(),
-            "by": row.by,
-            "source": row.source,
-            "change": row.change,
-            "facts": row.facts,
-        }
-        for row in rows
-    ]
+    from incident_flows.services.show import facts_history
+
+    found = facts_history(desk, incident)
     if json:
         render.print_json(found)
     else:
@@ -220,17 +202,7 @@ def decide(
         desk, incident, subject, answer, because=because, actor=common.actor(desk, as_), now=common.now()
     )
     if json:
-        render.print_json(
-            {
-                "id": incident,
-                "subject": result.subject,
-                "answer": result.answer,
-                "by": result.by,
-                "second_by": result.second_by,
-                "in_force": result.in_force,
-                "waits_because": result.waits_because,
-            }
-        )
+        render.print_json(result.to_json())
     elif result.in_force:
         second = f" and {result.second_by}" if result.second_by else ""
         render.say(f"{incident}: {subject} is decided: {answer} (by {result.by}{second})")
@@ -271,7 +243,7 @@ def notify(
     as_: As = None,
 ) -> None:
     """Send what is approved and keep the receipt; for portals, print the filled form."""
-    from incident_flows.cli.letters import sent_json, switched, with_progress
+    from incident_flows.cli.letters import switched, with_progress
     from incident_flows.services.notify import resolve_doubt
 
     desk, now = common.desk(), common.now()
@@ -292,7 +264,7 @@ def notify(
             desk, incident, notice, actor=acting, now=now, filed_as=filed_as, to=to, mode=mode, shown=not json
         )
     if json:
-        render.print_json([sent_json(one) for one in done])
+        render.print_json([one.to_json() for one in done])
         return
     for one in done:
         counts = ", ".join(f"{count} {state}" for state, count in one.counts.items() if count)

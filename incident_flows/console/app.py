@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -24,22 +24,29 @@ from incident_flows.console import (
     reports,
     room,
     signing_in,
+    tokens,
     wall,
 )
+from incident_flows.console.api import API_ROUTERS, callbacks, intake
+from incident_flows.console.api.base import misread
 from incident_flows.console.gate import SAFE, Gate, always, own_form
 from incident_flows.console.page import page, status_of
+from incident_flows.console.problem import API, PROGRAMS, problem
 from incident_flows.console.signed import SignInFirstError
 from incident_flows.console.texts import texts_of
 from incident_flows.errors import BreachError
 from incident_flows.services.desk import Desk
 from incident_flows.settings import Settings
+from notifications import NotificationError
 
 STATIC = Path(__file__).parent / "static"
 ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
-    for module in (wall, opening, acts, room, lawbook, accounts, signing_in, account, links, reports, company)
-)
-PROGRAMS = ("/api/", "/intake/")
+    for module in (
+        wall, opening, acts, room, lawbook, accounts, signing_in, account, tokens, links, reports, company,
+        intake, callbacks,
+    )
+)  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -60,10 +67,11 @@ def create_app(desk: Callable[[], Desk], *, clock: Callable[[], datetime], setti
     )
     app.state.desk, app.state.clock, app.state.settings = desk, clock, settings
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for router in ROUTERS:
+    for router in (*ROUTERS, *API_ROUTERS):
         app.include_router(router)
     app.add_middleware(Gate, desk=desk, settings=settings, clock=clock)
     app.add_exception_handler(BreachError, _refused)
+    app.add_exception_handler(NotificationError, _not_taken)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _failed)
@@ -73,12 +81,7 @@ def create_app(desk: Callable[[], Desk], *, clock: Callable[[], datetime], setti
 def _told(request: Request, message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error as a page, or as JSON (RFC 9457) where a program asks."""
     if request.url.path.startswith(PROGRAMS):
-        return JSONResponse(
-            {"type": "about:blank", "title": message.splitlines()[0], "status": status, "detail": message},
-            status,
-            headers=headers,
-            media_type="application/problem+json",
-        )
+        return problem(message, status, headers)
     answer = page(request, "error.html", status=status, message=message)
     answer.headers.update(headers or {})
     return answer
@@ -92,9 +95,16 @@ async def _refused(request: Request, error: Exception) -> Response:
     return _told(request, str(error), status_of(error))
 
 
+async def _not_taken(request: Request, error: Exception) -> Response:
+    """Tell what the way of sending says before anything left."""
+    return _told(request, str(error), 409)
+
+
 async def _misread(request: Request, error: Exception) -> Response:
     """Name the fields that do not fit, never what was in them."""
     assert isinstance(error, RequestValidationError)
+    if request.url.path.startswith(API):
+        return _told(request, misread(error.errors()), 422)
     fields = sorted({str(one["loc"][-1]) for one in error.errors()})
     return _told(request, texts_of().say("error.misread", fields=", ".join(fields)), 422)
 

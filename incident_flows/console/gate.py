@@ -1,7 +1,8 @@
 """In front of every request: is it for this house, who sends it, and what the answer must carry.
 
 Sessions and forms are tied together: a form's secret is derived from the session's cookie, or, before signing
-in, from a cookie that only this house sets. Programs with a token of their own send no cookie and need neither.
+in, from a cookie that only this house sets. Programs need neither: the API takes a token and no cookie, and no
+token opens a page.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from incident_flows.console.page import page
+from incident_flows.console.page import page, status_of
+from incident_flows.console.problem import API, PROGRAMS, PROVEN_BY_ITSELF, problem
 from incident_flows.console.signed import SignInFirstError
 from incident_flows.console.texts import texts_of
 from incident_flows.errors import BreachError, PermissionDeniedError
 from incident_flows.services.desk import Desk
 from incident_flows.services.sign_in import Session, session_of
+from incident_flows.services.tokens import Held, token_held
 from incident_flows.settings import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -35,7 +38,10 @@ CSP = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-NO_COOKIES = ("/intake/", "/calendar/")  # programs, each with a proof of its own in the request
+NO_COOKIES = (*PROGRAMS, "/calendar/")  # each with a proof of its own in the request
+SIGNED_MOST = 5_000_000  # bytes of a signed callback or alert
+API_MOST = 30_000_000  # attachments and dossiers
+OPEN_API = "/api/v1/openapi.json"
 
 
 def session_cookie(settings: Settings) -> str:
@@ -79,11 +85,11 @@ class Gate:
             await PlainTextResponse(words, 400)(scope, receive, dressed)
             return
         state = scope.setdefault("state", {})
-        state["actor"] = state["session"] = None
+        state["actor"] = state["session"] = state["token"] = None
         if unsafe and self._foreign(headers, scope):
             await self._told(403, texts_of().say("error.foreign"), scope, dressed)
             return
-        cookies = {} if headers.get("authorization") or path.startswith(NO_COOKIES) else _cookies(headers)
+        cookies = {} if path.startswith(NO_COOKIES) else _cookies(headers)
         session = None
         if not path.startswith("/static/"):
             word = cookies.get(session_cookie(self._settings), "")
@@ -99,9 +105,16 @@ class Gate:
             state["cookie"], state["csrf"] = word, form_secret(known)
             state["session"] = session
             state["actor"] = session.actor if session is not None and session.stage == "full" else None
+        if path.startswith(API) and path != OPEN_API:
+            try:
+                held = await run_in_threadpool(self._token, headers)
+            except BreachError as error:
+                await self._told(status_of(error), str(error), scope, dressed)
+                return
+            state["token"], state["actor"] = held, held.actor
         if unsafe:
-            most = MOST if session is not None or headers.get("authorization") else STRANGERS_MOST
-            length = headers.get("content-length", "")
+            most = self._most(path, known=session is not None)
+            length = headers.get("content-length") or ("" if "transfer-encoding" in headers else "0")
             if not length.isdigit():
                 await self._told(411, texts_of().say("error.no_length"), scope, dressed)
                 return
@@ -109,6 +122,23 @@ class Gate:
                 await self._told(413, texts_of().say("error.too_large"), scope, dressed)
                 return
         await self._app(scope, receive, dressed)
+
+    def _most(self, path: str, *, known: bool) -> int:
+        """Return how long a body may be."""
+        if path.startswith(PROVEN_BY_ITSELF):
+            return SIGNED_MOST
+        if path.startswith(API):
+            return MOST if path.endswith("/recipients/import") else API_MOST
+        return MOST if known else STRANGERS_MOST
+
+    def _token(self, headers: Headers) -> Held:
+        kind, _, word = headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer":
+            raise SignInFirstError("send a token: Authorization: Bearer …; `breach token add` makes one")
+        try:
+            return token_held(self._desk(), word.strip(), now=self._clock())
+        except PermissionDeniedError as error:
+            raise SignInFirstError(str(error)) from None
 
     def _session(self, word: str) -> Session | None:
         return session_of(self._desk(), word, now=self._clock()) if word else None
@@ -126,6 +156,9 @@ class Gate:
         async def nothing() -> Message:
             return {"type": "http.disconnect"}
 
+        if scope["path"].startswith(PROGRAMS):
+            await problem(words, status)(scope, nothing, send)
+            return
         request = Request(scope)
         await page(request, "error.html", status=status, message=words)(scope, nothing, send)
 
@@ -181,13 +214,9 @@ async def own_form(request: Request) -> None:
     """
     if request.method in SAFE or request.url.path.startswith(NO_COOKIES):
         return
-    if request.headers.get("authorization"):
-        return
     said = request.headers.get("x-csrf-token") or ""
     kind = request.headers.get("content-type", "")
     if not said and kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         said = str((await request.form()).get("csrf") or "")
     if not hmac.compare_digest(said.encode(), str(request.state.csrf).encode()):
-        if request.state.session is None and request.url.path.startswith("/api/"):
-            raise SignInFirstError("send a token: Authorization: Bearer …")
         raise PermissionDeniedError(texts_of().say("error.stale_form"))

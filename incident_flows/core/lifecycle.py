@@ -47,14 +47,21 @@ class Actor:
         name: The account.
         person: The natural person behind it; two accounts of one person are one pair of eyes.
         roles: What the account may do.
+        scopes: Verbs a token is for; None where no token acts. Scope and role both decide.
     """
 
     name: str
     person: str
     roles: frozenset[str]
+    scopes: frozenset[str] | None = None
 
     def require(self, verb: str) -> None:
-        """Raise PermissionDeniedError unless one of the actor's roles may do `verb`."""
+        """Raise PermissionDeniedError unless one of the actor's roles, and the token if one acts, may do `verb`."""
+        if self.scopes is not None and verb not in self.scopes:
+            raise PermissionDeniedError(
+                f"this token of {self.name} may not {verb}: it is for {', '.join(sorted(self.scopes))}; "
+                f"`breach token add NAME --scope {verb}` makes another"
+            )
         if not self.roles & MAY[verb]:
             needed = " or ".join(sorted(MAY[verb]))
             raise PermissionDeniedError(

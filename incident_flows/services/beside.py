@@ -44,6 +44,16 @@ def reading(desk: Desk, notice: Any) -> Reading | None:
     return Reading(None if limit is None else lix(notice.text), limit)
 
 
+def beside(tx: Tx, desk: Desk, ref: str, notice: Any) -> dict[str, Any]:
+    """Return what helps the team with one draft: English, plainness, and whether a lawyer read the fixed words."""
+    plain = reading(desk, notice)
+    return {
+        "english": english(tx, desk, ref, notice),
+        "reading": plain.to_json() if plain else None,
+        "words_reviewed": desk.library.notices.wording.words(notice.language).reviewed,
+    }
+
+
 def english(tx: Tx, desk: Desk, ref: str, notice: Any) -> dict[str, str] | None:
     """Return subject and text of the same notice in English, from the facts it was drafted from.
 

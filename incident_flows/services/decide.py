@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -31,6 +31,11 @@ class Decided:
     second_by: str | None
     in_force: bool
     waits_because: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `breach decide --json` prints."""
+        found = asdict(self)
+        return {"id": found.pop("ref"), **found}
 
 
 def decide(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from incident_flows.core.escalation import Ladder
 from incident_flows.core.facts import Facts
@@ -21,6 +21,9 @@ from incident_flows.storage.database import Database, Tx
 from incident_flows.storage.vault import Vault
 from notifications import Channel
 from notifications.letters import BatchChannel
+
+if TYPE_CHECKING:
+    from incident_flows.services.intake import Intake
 
 LEASE = timedelta(seconds=60)  # how long a claim holds before its holder counts as dead
 FRESH_DAYS = 180  # how long a checked route may be used without a person confirming it
@@ -47,9 +50,11 @@ class Desk:
         pager_for: Makes a pager for a person's own addresses.
         secret: Gives the address a rota calls `$NAME`; None if there is none.
         event_keys: Public keys under which the provider's events are believed; two during a rotation.
+        intake: Who may hand in alerts by a signature.
         heartbeat: Tells somebody outside that a tick ran and found nothing missed; False if that failed.
         monotonic: Seconds that no one sets; with it jumps of the clock are seen. None under a frozen clock.
         acknowledge_at: Address of the page that takes links, the token to be added; None while there is none.
+        token: The token a program acts with, such as T-0001; it stands in the journal with every write.
         unrecorded: What was paged and could not be recorded yet; the next tick does it first.
     """
 
@@ -67,9 +72,11 @@ class Desk:
     pager_for: Callable[[tuple[str, ...]], Pager] | None = None
     secret: Callable[[str], str | None] = field(default=lambda name: None, repr=False)
     event_keys: Sequence[str] = ()
+    intake: Sequence[Intake] = ()
     heartbeat: Callable[[], bool] | None = None
     monotonic: Callable[[], float] | None = None
     acknowledge_at: str | None = None
+    token: str | None = None
     unrecorded: list[Any] = field(default_factory=list, repr=False)
     ticked: tuple[datetime, float] | None = None
     on_step: Callable[[str], None] | None = None  # where a test or the chaos harness may cut in
@@ -209,7 +216,7 @@ def write_journal(
         act=act,
         incident_ref=ref,
         subject=subject,
-        payload=dict(payload),
+        payload=dict(payload) if desk.token is None else {**payload, "token": desk.token},
         lawbook_sha256=desk.library.lawbook.sha256,
         staff=staff,
     )

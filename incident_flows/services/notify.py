@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -61,6 +61,15 @@ class Sent:
     next: str | None = None
     ended: str | None = None  # why a round of letters ended
     resume_at: datetime | None = None  # when it may go on
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `breach notify --json` prints of one notice."""
+        found = asdict(self)
+        resume_at = found.pop("resume_at")
+        ended = found.pop("ended")
+        if ended is not None:
+            found |= {"ended": ended, "resume_at": resume_at.isoformat() if resume_at else None}
+        return found
 
 
 def notify(

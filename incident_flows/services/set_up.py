@@ -22,6 +22,7 @@ from incident_flows.services.secrets_kept import (
     stretched,
 )
 from incident_flows.services.sign_in import Session
+from incident_flows.services.tokens import revoke_all
 from incident_flows.storage.database import Tx
 
 SET_UP, CALENDAR = "set-up", "calendar"
@@ -84,7 +85,7 @@ def _of_link(tx: Tx, word: str, now: datetime) -> tuple[int, str, int]:
 
 
 def choose_password(desk: Desk, word: str, password: str, *, now: datetime) -> int:
-    """Use a set-up link up: a new password, no second factor yet, every session ended. Return the account's number.
+    """Use a set-up link up: a new password, no second factor, no session, no token. Return the account's number.
 
     Raises:
         InputError: The password does not do; the link still works.
@@ -98,6 +99,7 @@ def choose_password(desk: Desk, word: str, password: str, *, now: datetime) -> i
             raise NotFoundError(NO_LINK)
         tx.access.set_credential(account, now, password=stored, second=None, recovery=[])
         ended = tx.access.end_sessions(account)
+        revoke_all(tx, desk, account, by=name, now=now)
         write_journal(
             tx, desk, at=now, actor=name, act="password-chosen", ref=None, subject=name,
             payload={"sessions_ended": ended},
@@ -196,13 +198,15 @@ def whose_calendar(desk: Desk, word: str, *, now: datetime) -> Actor:
 
 
 def set_disabled(desk: Desk, name: str, disabled: bool, *, actor: Actor, now: datetime) -> None:
-    """Bar an account from acting and end its sessions, or let it act again."""
+    """Bar an account from acting and end its sessions and tokens, or let it act again."""
     actor.require("accounts")
     if disabled and actor.name == name:
         raise PermissionDeniedError("nobody bars their own account; another administrator does")
     with desk.database.write() as tx:
         row = tx.accounts.set_disabled(name, disabled)
         ended = tx.access.end_sessions(row.id) if disabled else 0
+        if disabled:
+            revoke_all(tx, desk, row.id, by=actor.name, now=now)
         write_journal(
             tx, desk, at=now, actor=actor.name, act="account-barred" if disabled else "account-let-in",
             ref=None, subject=name, payload={"sessions_ended": ended},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from incident_flows.core.instants import show_local, show_utc
 from incident_flows.core.lifecycle import effective_status
 from incident_flows.errors import NotFoundError
 from incident_flows.services.assess import QUESTIONS
+from incident_flows.services.beside import beside, english
 from incident_flows.services.desk import Desk
 from incident_flows.services.filling import completeness
 from incident_flows.services.follow import followed_in
@@ -59,6 +60,48 @@ def show(desk: Desk, ref: str, *, now: datetime | None = None) -> dict[str, Any]
             "steps": [_step(row) for row in tx.steps.list(incident.id)],
             "journal": [_entry(row) for row in tx.journal.last(ref, JOURNAL_SHOWN)],
         }
+
+
+def facts_history(desk: Desk, ref: str) -> list[dict[str, Any]]:
+    """Return every version of an incident's facts, the first one first."""
+    with desk.database.read() as tx:
+        tx.incidents.get(ref)
+        return [
+            {
+                "version": row.version,
+                "learned_at": row.learned_at.isoformat(),
+                "recorded_at": row.recorded_at.isoformat(),
+                "by": row.by,
+                "source": row.source,
+                "change": row.change,
+                "facts": row.facts,
+            }
+            for row in tx.incidents.facts_history(ref)
+        ]
+
+
+def incidents_under(desk: Desk, duties: Collection[str]) -> dict[str, list[str]]:
+    """Return the open incidents with a clock under each of the duties."""
+    found: dict[str, list[str]] = {}
+    with desk.database.read() as tx:
+        for row in tx.obligations.open_clocks(limit=1_000_000):
+            if row.duty in duties and row.incident_ref not in found.setdefault(row.duty, []):
+                found[row.duty].append(row.incident_ref)
+    return found
+
+
+def one_notice(
+    desk: Desk, ref: str, notice: str, *, in_english: bool = False, variant: str | None = None
+) -> dict[str, Any]:
+    """Return one notice with its exact text, with its English for reading, or with another wording of a letter."""
+    with desk.database.read() as tx:
+        stored = tx.notices.get(ref, notice)
+        row = notice_json(stored, text=True)
+        if in_english and (found := english(tx, desk, ref, stored)):
+            row |= {**found, "html": None, "language": "en", "stands_for": stored.language}
+        if variant is not None:
+            row |= variant_json(stored, variant)
+    return row
 
 
 def list_incidents(desk: Desk, *, state: IncidentState | None) -> list[dict[str, Any]]:
@@ -230,6 +273,24 @@ def variant_json(row: Any, key: str) -> dict[str, Any]:
         known = ", ".join(sorted(row.variants)) or "none"
         raise NotFoundError(f"{row.ref} has no wording {key!r:.60}; beside its own text it has {known}")
     return {"variant": key, **row.variants[key]}
+
+
+def drafted_json(desk: Desk, ref: str, done: Sequence[Any], skipped: Sequence[Any]) -> dict[str, Any]:
+    """Return what `breach draft --json` prints: each notice with what helps the team, and what was passed over."""
+    with desk.database.read() as tx:
+        notices = [
+            {
+                **notice_json(one.notice, text=True),
+                "new": one.fresh,
+                "fallback": one.fallback,
+                **beside(tx, desk, ref, one.notice),
+            }
+            for one in done
+        ]
+    return {
+        "notices": notices,
+        "skipped": [{"obligation": one.oid, "because": one.because} for one in skipped],
+    }
 
 
 def _obligation(row: Any) -> dict[str, Any]:

@@ -26,6 +26,15 @@ class Updated:
     changed: tuple[str, ...]
     assessment: Assessment | None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what `breach facts --json` prints."""
+        return {
+            "id": self.ref,
+            "facts_version": self.version,
+            "changed": list(self.changed),
+            "assessment": self.assessment.to_json() if self.assessment else None,
+        }
+
 
 def change_facts(
     desk: Desk,

@@ -39,6 +39,7 @@ from incident_flows.storage.obligations import Obligations
 from incident_flows.storage.people import People
 from incident_flows.storage.seconds import Seconds
 from incident_flows.storage.steps import Steps
+from incident_flows.storage.tokens import NamedRequests, Tokens
 
 _MIGRATION_LOCK = 0x62726561  # one number for all processes, on PostgreSQL
 _OLDEST_SQLITE = (3, 35, 0)  # RETURNING
@@ -67,6 +68,8 @@ class Tx:
         self.accounts = Accounts(session, writing=writing)
         self.leases = Leases(session, writing=writing)
         self.access = Access(session, writing=writing)
+        self.tokens = Tokens(session, writing=writing)
+        self.named_requests = NamedRequests(session, writing=writing)
 
 
 class Database:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -21,6 +22,7 @@ from incident_flows.knowledge.library import Library
 from incident_flows.services import secrets_kept
 from incident_flows.services.desk import Desk, acting
 from incident_flows.services.sign_in import open_session
+from incident_flows.services.tokens import BEGINS
 from incident_flows.settings import Settings
 from incident_flows.storage.database import Database
 from incident_flows.storage.vault import Vault
@@ -76,6 +78,17 @@ class House:
         """Return what the journal says was done, in order."""
         with self.desk.database.read() as tx:
             return [row.act for row in tx.journal.entries(None)]
+
+
+def token_of(house: Any, account: int, *, scopes: Sequence[str], **more: Any) -> str:
+    """Store a token as it is, whatever the account's roles, and return it."""
+    word = BEGINS + secrets_kept.random_word()
+    with house.desk.database.write() as tx:
+        tx.tokens.add(
+            sha256=secrets_kept.hashed(word), account_id=account, name="test", prefix=word[:11],
+            scopes=list(scopes), created_at=house.now, expires_at=house.now + timedelta(days=90), **more,
+        )  # fmt: skip
+    return word
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,98 @@
+"""The people to be told: as counts only; a list goes in, and no name comes out."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path as File
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from incident_flows.console.api import asked, shapes
+from incident_flows.console.api.base import (
+    PROBLEMS,
+    V1,
+    At,
+    Code,
+    Now,
+    Once,
+    Ref,
+    Upload,
+    answered,
+    file_of,
+    shown_to_be,
+)
+from incident_flows.console.signed import may
+from incident_flows.core.lifecycle import Actor
+from incident_flows.errors import InputError, PermissionDeniedError
+from incident_flows.services.people_rows import NAMES
+from incident_flows.services.recipients import import_recipients, imported_json, recipients, refused_rows
+from incident_flows.services.shred import shred
+
+router = APIRouter(
+    prefix=f"{V1}/incidents/{{ref}}/recipients", route_class=Once, responses=PROBLEMS, tags=["people"]
+)
+Reads = Annotated[Actor, Depends(may("read"))]
+Takes = Annotated[Actor, Depends(may("recipients"))]
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@router.get("", response_model=shapes.People)
+def counts(desk: At, ref: Ref, actor: Reads) -> Response:
+    """Return who is to be told, as counts by language, place and state."""
+    return answered(recipients(desk, ref))
+
+
+@router.get("/refused", response_model=list[dict[str, Any]])
+def refused(desk: At, ref: Ref, actor: Reads) -> Response:
+    """Return the refused lines of every list taken in, with their reasons and without what stood there."""
+    return answered(refused_rows(desk, ref))
+
+
+@router.post("/import", response_model=shapes.Imported, openapi_extra=file_of("text/csv", XLSX))
+def taken_in(
+    request: Request,
+    desk: At,
+    now: Now,
+    ref: Ref,
+    actor: Takes,
+    upload: Upload,
+    delimiter: Annotated[str | None, Query(min_length=1, max_length=1)] = None,
+    encoding: Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{1,30}$")] = "utf-8",
+    column: Annotated[list[str] | None, Query(description="OURS=HEADING; may be repeated")] = None,
+    sheet: Annotated[str | None, Query(max_length=100)] = None,
+    expect: Annotated[int | None, Query(ge=0, le=1_000_000_000)] = None,
+    preview: Annotated[bool, Query(description="Say what would happen; store nothing")] = False,
+) -> Response:
+    """Take in a list, sent as the body; every refused row is named by its line. Nobody is stored twice."""
+    if delimiter is not None and delimiter in '"\r\n\0':
+        raise InputError("delimiter: write one character, such as ;")
+    columns = {}
+    for one in column or ():
+        ours, equals, heading = one.partition("=")
+        if not equals or ours not in NAMES:
+            raise InputError(f"column: write OURS=HEADING, OURS being one of {', '.join(NAMES)}")
+        columns[ours] = heading
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    with tempfile.TemporaryDirectory() as folder:
+        path = File(folder) / f"list{'.xlsx' if kind == XLSX else '.csv'}"
+        with path.open("wb") as kept:
+            while chunk := upload.read(1 << 20):
+                kept.write(chunk)
+        done = import_recipients(
+            desk, ref, path, actor=actor, now=now, delimiter=delimiter, encoding=encoding, columns=columns,
+            sheet=sheet, expect=expect, preview=preview,
+        )  # fmt: skip
+    return answered({**imported_json(done), **({"preview": True} if preview else {})})
+
+
+@router.post("/shred", response_model=shapes.Shredded)
+def shredded(desk: At, now: Now, ref: Ref, body: asked.Reason, actor: Takes, code: Code = None) -> Response:
+    """Destroy the incident's key, and with it every name; takes a Breach-Code, and two people while any is needed."""
+    if not shown_to_be(desk, actor, code, now=now):
+        raise PermissionDeniedError(
+            "shredding cannot be undone: send a one-time code of the account's second factor as Breach-Code, "
+            "or do it in the terminal"
+        )
+    return answered(shred(desk, ref, because=body.because, actor=actor, now=now).to_json())
