@@ -8,7 +8,8 @@ from collections.abc import Iterator
 # Any sign that mail software or a reader takes for "at"; obligation ids such as
 # eu-gdpr/tell-authority@es-aepd have no dot and top-level name after it. Linear in the text's length.
 _LOCAL = r"[^\s@＠﹫<>\"',;:()\[\]]"
-_FROM_AT_ON = re.compile(rf"(?<={_LOCAL})[@＠﹫](?:[\w-]+[.．。])+[^\W\d_]{{2,}}")
+# The sign comes first, so that the search leaps from sign to sign; what stands before it is looked at after.
+_FROM_AT_ON = re.compile(rf"[@＠﹫](?<={_LOCAL}[@＠﹫])(?:[\w-]+[.．。])+[^\W\d_]{{2,}}")
 _BEFORE_AT = re.compile(rf"{_LOCAL}+$")
 _LONGEST_LOCAL = 320
 

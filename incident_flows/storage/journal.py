@@ -45,13 +45,15 @@ _APPEND = literal_sql(
     """
 )
 _APPEND_SQLITE = f"INSERT INTO journal ({', '.join(FIELDS)}) VALUES ({', '.join('?' * len(FIELDS))})"
-_JSON = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _WHOLE = ""  # the name of the whole journal's head; an incident's head is named by its ref
 
 
 @dataclass(slots=True)
 class Entry:
-    """An entry as it is written; a tick writes thousands, so it is lighter than a row of the table."""
+    """An entry as it is written; a tick writes thousands, so it is lighter than a row of the table.
+
+    `written` is the payload as JSON.
+    """
 
     seq: int
     at: datetime
@@ -61,6 +63,7 @@ class Entry:
     subject: str
     lawbook_sha256: str | None
     payload: dict[str, Any]
+    written: str
     prev_hash: str
     incident_prev: str
     hash: str
@@ -122,6 +125,7 @@ class Journal(Noun):
             subject=subject,
             lawbook_sha256=lawbook_sha256,
             payload=kept,
+            written=written,
             prev_hash="",
             incident_prev="",
             hash="",
@@ -164,7 +168,7 @@ class Journal(Noun):
                 [
                     (
                         row.seq, sqlite_text(row.at), row.actor, row.act, row.incident_ref, row.subject,
-                        row.lawbook_sha256, _JSON.encode(row.payload), row.prev_hash, row.incident_prev, row.hash,
+                        row.lawbook_sha256, row.written, row.prev_hash, row.incident_prev, row.hash,
                     )
                     for row in rows
                 ],

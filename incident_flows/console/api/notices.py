@@ -68,7 +68,9 @@ def read(
     notice: NoticeRef,
     actor: Annotated[Actor, Depends(may("read"))],
     english: Annotated[bool, Query(description="The same in English, for reading only")] = False,
-    variant: Annotated[str | None, Query(max_length=60, description="Another wording of a letter, such as US-CA")] = None,
+    variant: Annotated[
+        str | None, Query(max_length=60, description="Another wording of a letter, such as US-CA")
+    ] = None,
 ) -> Response:
     """Return one notice with its exact text."""
     return answered(show.one_notice(desk, ref, notice, in_english=english, variant=variant))
