@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
@@ -18,10 +18,10 @@ from incident_flows.core.fates import STATES, Event, Fates, counts_of, event_of,
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import InputError
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.letters import number_at
 from incident_flows.storage.database import Tx
 from notifications.webhook import SENDGRID_FRESHNESS, verify_sendgrid_events
 
-BYTE_ORDER: Literal["little"] = "little"  # of the numbers a batch keeps, four bytes each
 LARGEST = 5_000_000  # bytes of one callback
 AT_ONCE = 200_000  # events counted in one transaction
 UNKNOWN = "events-unknown"  # mark: events about no letter of ours
@@ -135,14 +135,10 @@ def _count(tx: Tx, desk: Desk, by_nonce: Mapping[str, Sequence[Event]], done: Co
     tx.fates.save(rows)
     for id_, numbers in tx.fates.numbers(lost).items():
         batch, places = lost[id_]
-        people = [(_number(numbers, place), why) for place, why in places]
+        people = [(number_at(numbers, place), why) for place, why in places]
         tx.seconds.add(batch.notice_id, batch.incident_id, people, now)
     done.batches += len(rows)
     done.unknown += unknown
-
-
-def _number(numbers: bytes, place: int) -> int:
-    return int.from_bytes(numbers[4 * place : 4 * place + 4], BYTE_ORDER)
 
 
 def _proves(tx: Tx, desk: Desk, batch: Any, *, now: datetime) -> bool:
@@ -218,7 +214,7 @@ def unreached_people(tx: Tx, incident_id: int, notice_id: int | None = None) -> 
     for notice, address, states, numbers in tx.fates.states(incident_id, notice_id):
         into = (first if address == 1 else second)[notice]
         for place, word in unreached(states):
-            into[_number(numbers, place)] = word
+            into[number_at(numbers, place)] = word
     found: dict[int, str] = {}
     for notice in {*first, *second}:
         tried = {number for number, state in tx.seconds.states(notice).items() if state == "planned"}

@@ -166,6 +166,17 @@ def numbers_of(packed: bytes) -> list[int]:
     return [number for (number,) in struct.iter_unpack("<i", packed)]
 
 
+def number_at(packed: bytes, place: int) -> int:
+    """Return the number of one person of a batch, without looking at the others.
+
+    >>> number_at(packed_numbers([7, 70000]), 1), number_at(packed_numbers([7, 8, 9]), 1)
+    (70000, 8)
+    """
+    if len(packed) == _RANGE.size:
+        return int(_RANGE.unpack(packed)[1]) + place
+    return int.from_bytes(packed[4 * place : 4 * place + 4], "little")
+
+
 def packed_numbers(numbers: list[int]) -> bytes:
     """Return numbers as a batch keeps them: four bytes each, or first and count where none is left out.
 
