@@ -6,7 +6,6 @@ waited for any more, the form is removed, and with it the text: it stands in Pre
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -20,6 +19,8 @@ from prefect.runtime import flow_run as this_run
 from prefect.states import Completed, Suspended
 from pydantic import Field
 
+from incident_flows.core.form_text import as_text
+from incident_flows.core.forms import Filled
 from incident_flows.errors import InputError
 from incident_flows.flows import connected
 from incident_flows.flows.forms import FORM_STAYS, FORMS_A_TICK, HALF_MADE, KEY, live, offer
@@ -110,8 +111,7 @@ def words_of(notice: Any, incident: str) -> str:
         _fenced(notice.text),
     ]
     if notice.form:
-        said = json.dumps(dict(notice.form), ensure_ascii=False, indent=1, default=str)
-        parts.append(f"The authority's form:\n{_fenced(said)}")
+        parts.append(f"The authority's form:\n{_fenced(as_text(Filled.model_validate(notice.form)))}")
     parts += [f"Attachment `{one['name']}`, SHA-256 `{one['sha256']}`" for one in notice.attachments or ()]
     for key, one in sorted(notice.variants.items()):
         parts += [f"Its wording for {key}:", _fenced(f"{one['subject']}\n\n{one['text']}")]

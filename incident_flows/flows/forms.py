@@ -29,7 +29,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.input import RunInput, read_flow_run_input
 from prefect.input.run_input import keyset_from_paused_state
 from prefect.runtime import flow_run as this_run
-from prefect.states import Completed, Scheduled, Suspended
+from prefect.states import Completed, Suspended
 from pydantic import BaseModel, Field
 
 from incident_flows.core.facts import BreachKind, Cause, Exposure, Medium, Protection, Role
@@ -39,8 +39,10 @@ from incident_flows.flows.guard import guarded
 from incident_flows.flows.mirror import Shown, mirror
 from incident_flows.flows.phases import Ref
 from incident_flows.services.acknowledge import acknowledge as acknowledged
+from incident_flows.services.decide import RISK
 from incident_flows.services.decide import decide as decided
 from incident_flows.services.desk import checked_facts
+from incident_flows.services.grounds import grounds_of
 from incident_flows.services.open import open_incident as opened_incident
 from incident_flows.services.prove import proved
 from incident_flows.services.update import change_facts
@@ -158,7 +160,11 @@ def _iso(instant: datetime | None) -> str | None:
 @flow(name="open incident", flow_run_name="open incident", persist_result=False)
 @guarded(own_words=True)
 def open_incident(report: Report) -> State[None]:
-    """Open an incident from this form; the same request twice opens one."""
+    """Open an incident from this form; the same request twice opens one.
+
+    Args:
+        report: What is known by now. Leave empty what is not: unknown is an answer.
+    """
     desk, now = connected.desk(), connected.now()
     facts = checked_facts(desk, report.facts(), name="form")
     opened = opened_incident(
@@ -176,7 +182,13 @@ def open_incident(report: Report) -> State[None]:
 @flow(name="correct facts", flow_run_name="{incident} · correct facts", persist_result=False)
 @guarded(own_words=True)
 def correct_facts(incident: Ref, known: Known, acting_as: Account = "") -> State[None]:
-    """Add or correct facts; everything derived follows. To make a fact unknown again, use the terminal."""
+    """Add or correct facts; everything derived follows. To make a fact unknown again, use the terminal.
+
+    Args:
+        incident: Such as INC-2026-0001.
+        known: What was found out. What is left empty stays as it is.
+        acting_as: Your account; empty: the engine's own user.
+    """
     desk, now = connected.desk(), connected.now()
     done = change_facts(
         desk, incident, known.facts(), actor=connected.actor(acting_as), now=now, source="Prefect form"
@@ -201,7 +213,13 @@ def acknowledge(
     ] = "",
     acting_as: Account = "",
 ) -> State[None]:
-    """Say that a reminder was seen. It stops being repeated; the clock goes on."""
+    """Say that a reminder was seen. It stops being repeated; the clock goes on.
+
+    Args:
+        incident: Such as INC-2026-0001.
+        which: A step's number or an obligation's id; empty: all that was told and nobody has seen.
+        acting_as: Your account; empty: the engine's own user.
+    """
     desk, now = connected.desk(), connected.now()
     seen = acknowledged(
         desk, incident, which or None, actor=connected.actor(acting_as), now=now, via="Prefect form"
@@ -219,7 +237,16 @@ def decide(
     acting_as: Account = "",
     code: Code = "",
 ) -> State[None]:
-    """Decide an obligation (owed, not-owed) or the risk (unlikely, risk, high-risk)."""
+    """Decide an obligation (owed, not-owed) or the risk (unlikely, risk, high-risk).
+
+    Args:
+        incident: Such as INC-2026-0001.
+        subject: `risk`, or an obligation's id as the artifact of the obligations names it.
+        answer: For an obligation owed or not-owed, for the risk unlikely, risk or high-risk.
+        because: The reason in a sentence; no names or addresses of affected people.
+        acting_as: Your account; empty: the engine's own user.
+        code: A one-time code of your account; needed only to lower protection, which takes two people.
+    """
     with _reason_taken_out():
         return _decide(incident, subject, answer, because, acting_as, code)
 
@@ -290,11 +317,12 @@ def ask(incident: Ref, subject: Subject) -> State[None]:
 
 
 def _form(incident: str, subject: str) -> type[Answer] | type[RiskAnswer]:
-    words = (
-        f"**{incident}**: decide `{subject}`. The grounds stand in the artifact "
-        f"`{incident.lower()}-status`, and in `breach show {incident}`."
-    )
-    kind: type[Answer] | type[RiskAnswer] = RiskAnswer if subject == "risk" else Answer
+    console = connected.console()
+    words = grounds_of(connected.desk(), incident, subject)
+    if console:
+        place = "risk" if subject == RISK else f"duties/{subject}"
+        words += f"\n\n[In the console]({console}/incidents/{incident}/{place})"
+    kind: type[Answer] | type[RiskAnswer] = RiskAnswer if subject == RISK else Answer
     return kind.with_initial_data(description=words)
 
 
@@ -355,12 +383,12 @@ def offer(
     tags: list[str],
     message: str,
 ) -> None:
-    """Make a suspended run; until its fields are stored it is scheduled for later: a crash leaves no trap."""
-    later: State[None] = Scheduled(name=HALF_MADE, scheduled_time=connected.now() + FORM_STAYS)
-    run = client.create_flow_run_from_deployment(
-        deployment_id, parameters=parameters, state=later, tags=tags, name=name
-    )
+    """Make a suspended run; until its fields are stored it has a name of its own: the next tick removes it."""
     suspended: State[None] = Suspended(timeout_seconds=int(FORM_STAYS.total_seconds()), pause_key=KEY)
+    half_made = suspended.model_copy(update={"name": HALF_MADE}, deep=True)
+    run = client.create_flow_run_from_deployment(
+        deployment_id, parameters=parameters, state=half_made, tags=tags, name=name
+    )
     keys = keyset_from_paused_state(suspended)
     suspended.state_details.run_input_keyset = {str(part): key for part, key in keys.items()}
     suspended.message = message

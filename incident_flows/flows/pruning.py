@@ -12,8 +12,6 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterEndTime,
     FlowRunFilterId,
@@ -22,9 +20,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES
-from prefect.client.schemas.sorting import ArtifactSort
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
+from incident_flows.core.instants import parse_instant
 from incident_flows.flows.mirror import board_id, closed_key, forget, open_key
 from incident_flows.services.board_policy import BoardPolicy, board_policy
 from incident_flows.services.desk import Desk
@@ -53,7 +52,14 @@ def _ended(client: SyncPrefectClient, tag: str, before: datetime, *, limit: int)
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=sorted(TERMINAL_STATES))),
         end_time=FlowRunFilterEndTime(before_=before),
     )
-    return [run.id for run in client.read_flow_runs(flow_run_filter=ended, limit=min(limit, PAGE))]
+    return _runs(client, ended, limit=min(limit, PAGE))
+
+
+def _runs(client: SyncPrefectClient, which: FlowRunFilter, *, limit: int = PAGE) -> list[UUID]:
+    found = client.read_flow_runs(
+        flow_run_filter=which, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=limit
+    )
+    return [run.id for run in found]
 
 
 def _delete_runs(client: SyncPrefectClient, ids: Iterable[UUID]) -> int:
@@ -77,11 +83,11 @@ def _closed(
     for ref, at in sorted(closed.items()):
         if deleted >= left or datetime.fromisoformat(at) >= now - policy.closed:
             continue
-        runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[ref])), limit=PAGE)
-        deleted += _delete_runs(client, [run.id for run in runs])
-        versions = _versions(client, f"{ref.lower()}-%", limit=PAGE)
+        runs = _runs(client, FlowRunFilter(tags=FlowRunFilterTags(all_=[ref])))
+        deleted += _delete_runs(client, runs)
+        versions = _versions(client, ref, most=PAGE)
         for one in versions:
-            client.delete_artifact(one.id)
+            client.delete_artifact(UUID(one["id"]))
         deleted += len(versions)
         if len(runs) < PAGE and len(versions) < PAGE:
             forget(desk, id_, ref)
@@ -100,41 +106,42 @@ def _looked_through(
     chosen = [*after, *refs[: len(refs) - len(after)]][: policy.checked]
     deleted = 0
     for ref in chosen:
-        versions = _versions(client, f"{ref.lower()}-%")
+        versions = _versions(client, ref)
         old = _old(versions, policy, now=now)[: max(0, left - deleted)]
-        for one in old:
-            client.delete_artifact(one)
+        for version in old:
+            client.delete_artifact(version)
         deleted += len(old)
-        _have_made_again(desk, client, id_, ref, there={str(one.id) for one in versions})
+        _have_made_again(desk, client, id_, ref, there={one["id"] for one in versions})
     if chosen:
         with desk.database.write() as tx:
             tx.leases.put(cursor, chosen[-1])
     return deleted
 
 
-def _old(versions: Iterable[Any], policy: BoardPolicy, *, now: datetime) -> list[UUID]:
+def _old(versions: Iterable[Mapping[str, str]], policy: BoardPolicy, *, now: datetime) -> list[UUID]:
     """Return those of these versions, newest first, that are too many of their key or too old; the oldest first."""
-    by_key: dict[str, list[Any]] = {}
+    by_key: dict[str, list[Mapping[str, str]]] = {}
     for one in versions:
-        by_key.setdefault(one.key, []).append(one)
+        by_key.setdefault(one["key"], []).append(one)
     return [
-        one.id
+        UUID(one["id"])
         for ones in by_key.values()
         for number, one in enumerate(ones)
-        if number and (number >= policy.versions or one.created < now - policy.versions_for)
+        if number and (number >= policy.versions or parse_instant(one["created"]) < now - policy.versions_for)
     ][::-1]
 
 
-def _versions(client: SyncPrefectClient, like: str, *, limit: int | None = None) -> list[Any]:
-    """Return the versions of these keys, the newest first."""
-    found: list[Any] = []
-    which = ArtifactFilter(key=ArtifactFilterKey(like_=like))
+def _versions(client: SyncPrefectClient, ref: str, *, most: int | None = None) -> list[dict[str, str]]:
+    """Return the versions of an incident's artifacts, the newest first; `most` of them, or all."""
+    found: list[dict[str, str]] = []
     while True:
-        page = client.read_artifacts(
-            artifact_filter=which, sort=ArtifactSort.CREATED_DESC, limit=limit or PAGE, offset=len(found)
-        )
-        found += page
-        if limit or len(page) < PAGE:
+        # Not client.read_artifacts: it sends fields without a value, which the server refuses.
+        which = {"artifacts": {"key": {"like_": f"{ref.lower()}-%"}}, "sort": "CREATED_DESC"}
+        page = client.request(
+            "POST", "/artifacts/filter", json={**which, "limit": most or PAGE, "offset": len(found)}
+        ).json()
+        found += ({name: one[name] for name in ("id", "key", "created")} for one in page)
+        if most or len(page) < PAGE:
             return found
 
 
@@ -145,7 +152,7 @@ def _have_made_again(desk: Desk, client: SyncPrefectClient, id_: str, ref: str, 
         mark: Mapping[str, Any] = tx.leases.get(key) or {}
     runs, pages = dict(mark.get("runs") or {}), dict(mark.get("pages") or {})
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(one["run"]) for one in runs.values()]))
-    stand = {str(run.id) for run in client.read_flow_runs(flow_run_filter=wanted, limit=PAGE)} if runs else set()
+    stand = {str(run) for run in _runs(client, wanted)} if runs else set()
     left = {
         "runs": {name: one for name, one in runs.items() if one["run"] in stand},
         "pages": {name: one for name, one in pages.items() if one["id"] in there},

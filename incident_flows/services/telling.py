@@ -78,7 +78,8 @@ def tellings(
     by_oid: dict[str, list[Any]] = {}
     for notice in notices:
         if notice.state != "withdrawn":
-            by_oid.setdefault(notice.oid, []).append(notice)
+            for oid in dict.fromkeys((notice.oid, *(notice.route or {}).get("covers", ()))):
+                by_oid.setdefault(oid, []).append(notice)
     far = {one.notice: one for one in progress}
     rows = [
         row

@@ -60,7 +60,7 @@ def test_a_decision_made_in_the_terminal_removes_the_form(served: Any, house: An
         {"type": "FAILED", "name": "Failed", "message": "The flow was suspended and never resumed."},
         {"type": "CRASHED", "name": "Crashed"},
         {"type": "CANCELLED", "name": "Cancelled"},
-        {"type": "SCHEDULED", "name": "BeingOffered"},
+        {"type": "PAUSED", "name": "BeingOffered"},
     ],
     ids=lambda state: state["name"],
 )
