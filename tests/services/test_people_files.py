@@ -6,6 +6,7 @@ import csv
 import json
 import stat
 import string
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from incident_flows.services import people, people_file, recipients
 from incident_flows.services.people_rows import Layout, RefusedRowError, Rows, Taken, minors_from
 from incident_flows.services.recipients import Imported, import_recipients, imported_json, refused_rows
 from incident_flows.services.seen import Seen
+from incident_flows.storage.vault import Vault
 from notifications.errors import InvalidMessageError
 from notifications.message import Address
 from tests.services.conftest import NOW, House
@@ -96,6 +98,14 @@ def test_letters_that_look_like_others_are_taken_in_with_a_warning() -> None:
     assert [line for line, _ in taken.warned] == [2, 3]
     assert len(taken.people) == 3
     assert taken.people[1][0] == "ana@example.org"
+
+
+@pytest.mark.parametrize("email", ["ana@example.org", "Ana.Ruiz+1@Example.ORG"])
+def test_a_worker_hashes_an_address_as_whoever_looks_it_up_later(email: str) -> None:
+    vault = Vault(b"k" * 32)
+    wrapped = vault.new_incident_key()
+    rows = Rows(replace(_ROWS._layout, lookup_key=vault.lookup_key(wrapped)))
+    assert rows.digest([rows.address(email)]) == vault.address_digest(wrapped, email)
 
 
 def test_a_set_of_digests_knows_all_and_confuses_none() -> None:
