@@ -147,13 +147,15 @@ class _Packer:
             self._seeds()
         elif self.notice.variants:  # batches of several wordings fill up side by side, so the last number says little
             after, self.done = -1, self._packed_before()
+        listed, mine = self.run_row.listed, dict[tuple[str | None, str | None], bool]()
         for block in blocks(self.desk, self.ref, after=after):
             for person in block.people:
-                if (
-                    variant(self.desk, person, self.known, self.drafted) == self.notice.language
-                    and person.number not in self.done
-                ):
-                    self._take(person, self.policy.wave_of(person.number, self.run_row.listed))
+                spoken = (person.language, person.place)
+                if spoken not in mine:
+                    letter = variant(self.desk, person, self.known, self.drafted)
+                    mine[spoken] = letter == self.notice.language
+                if mine[spoken] and person.number not in self.done:
+                    self._take(person, self.policy.wave_of(person.number, listed))
         self._close()
         self._store()
         with self.desk.database.write() as tx:
