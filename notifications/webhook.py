@@ -199,6 +199,15 @@ def verify_sendgrid_events(
     _check_fresh(timestamp, now=now, oldest=freshness, newest=freshness and _CLOCK_SKEW)
 
 
+def check_sendgrid_key(text: str) -> None:
+    """Return if this is a key events can be checked with.
+
+    Raises:
+        PermanentError: It is no P-256 key.
+    """
+    _p256_key(text)
+
+
 def _hmac_of(body: bytes, key: SigningKey, delivery_id: str, timestamp: str) -> str:
     signed = f"{delivery_id}.{timestamp}.".encode() + body
     return base64.b64encode(hmac.digest(key.secret, signed, "sha256")).decode()

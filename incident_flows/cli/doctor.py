@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from incident_flows.errors import BreachError
-from incident_flows.settings import Settings
+from incident_flows.settings import Settings, is_loopback
 
 Level = Literal["ok", "warn", "fail"]
 LITTLE = 1_000_000_000  # bytes free on the disk: soon trouble
@@ -162,6 +162,58 @@ def _paging(settings: Settings) -> Iterator[Found]:
         )
 
 
+def _intake(settings: Settings) -> Iterator[Found]:
+    from incident_flows.wiring import intake_from, library_from
+
+    if not settings.intake:
+        yield Found("intake", "ok", "no program hands in signed alerts", "BREACH_INTAKE lets some")
+        return
+    from incident_flows.knowledge.alerts import source_ids
+
+    library = library_from(settings)
+    known = source_ids(library.root)
+    for one in intake_from(settings):
+        name = f"{one.source}@{one.organisation}"
+        if one.source not in known:
+            yield Found("intake", "fail", f"{name}: no such product", f"write one of {', '.join(known)}")
+        elif one.organisation not in library.profiles.ids():
+            yield Found("intake", "fail", f"{name}: no such organisation", "write the id of a profile")
+        elif len(one.keys) > 1:
+            yield Found("intake", "ok", f"{name}: {len(one.keys)} secrets", "take the old one away after the change")
+        else:
+            yield Found("intake", "ok", f"{name}: signed alerts are taken at /intake/{one.source}")
+
+
+def _callbacks(settings: Settings) -> Iterator[Found]:
+    from notifications import NotificationError
+    from notifications.webhook import check_sendgrid_key
+
+    keys = settings.event_keys
+    for number, key in enumerate(keys, 1):
+        try:
+            check_sendgrid_key(key)
+        except NotificationError:
+            words = f"BREACH_SENDGRID_WEBHOOK_KEYS: key {number} is no ECDSA P-256 key, so no event is believed"
+            yield Found("events", "fail", words, "copy it again from SendGrid's settings")
+            return
+    if keys:
+        near = is_loopback(settings.host) and settings.console_url is None
+        yield Found(
+            "events",
+            "warn" if near else "ok",
+            f"{len(keys)} keys; SendGrid posts to /callbacks/sendgrid"
+            + (", which it cannot reach on loopback" if near else ""),
+            "set BREACH_CONSOLE_URL to the proxy's address" if near else "",
+        )
+    elif settings.sendgrid_api_key:
+        yield Found(
+            "events",
+            "warn",
+            "no event of SendGrid is believed: nobody learns which letters bounced",
+            "set BREACH_SENDGRID_WEBHOOK_KEYS, and its webhook to …/callbacks/sendgrid",
+        )
+
+
 def _prefect(settings: Settings) -> Iterator[Found]:
     from incident_flows.cli.engine import answers, prefect_url
     from incident_flows.flows.engine import without_password
@@ -239,6 +291,8 @@ _LOOKS = (
     _channel,
     _sender,
     _paging,
+    _intake,
+    _callbacks,
     _prefect,
     _console,
     _four_eyes,

@@ -7,18 +7,19 @@ a one-time code beside it, as at every other door.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from incident_flows.core.instants import show_utc
 from incident_flows.core.lifecycle import MAY, Actor
-from incident_flows.errors import InputError, PermissionDeniedError
+from incident_flows.errors import InputError, PermissionDeniedError, StorageError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.secrets_kept import hashed, random_word
 from incident_flows.storage.database import Tx
 
-SCOPES = tuple(sorted(set(MAY) - {"accounts"}))  # who may act is no program's business
+SCOPES = tuple(sorted(set(MAY) - {"accounts", "triage"}))  # people alone say who may act, and what a report is
 BEGINS = "breach_"  # so that scanners find tokens that were left in code
 PREFIX = len(BEGINS) + 4  # characters shown
 LASTS = timedelta(days=365)
@@ -124,7 +125,7 @@ def token_held(desk: Desk, word: str, *, now: datetime) -> Held:
         raise PermissionDeniedError("that token does not work, any more or at all; `breach token add` makes one")
     row, account = found
     if row.used_at is None or row.used_at <= now - NOTE_EVERY:
-        with desk.database.write() as tx:
+        with suppress(StorageError), desk.database.write() as tx:  # who only reads may do so on a full disk
             tx.tokens.used(row.id, now)
     actor = Actor(account.name, account.person, frozenset(account.roles), frozenset(row.scopes))
     return Held(row.id, row.ref, actor)

@@ -319,6 +319,27 @@ def test_somebody_new_sets_up_their_account_and_reads_the_wall(console: Console,
     dora.context.close()
 
 
+def test_a_token_is_made_shown_once_and_revoked(console: Console, told: str) -> None:
+    anna = console.person("anna")
+    anna.goes("/you").get_by_role("link", name="Tokens of programs").click()
+    anna.page.get_by_label("What the program is called").fill("siem")
+    page = anna.presses("Make it")  # for nothing
+    assert "choose among" in page.get_by_role("alert").inner_text()
+    page.get_by_label("read", exact=True).check()
+    page = anna.presses("Make it")
+    word = page.locator(".panel .mono").inner_text()
+    asked = page.request.get(f"{console.url}/api/v1/incidents", headers={"authorization": f"Bearer {word}"})
+    assert [one["id"] for one in asked.json()].count(told) == 1
+    anna.keeps("tokens")
+    page = anna.goes("/you/tokens")
+    assert word not in page.content()
+    page = anna.presses("Revoke")
+    assert page.get_by_role("row", name="siem").get_by_text("revoked").is_visible()
+    anna.page.set_viewport_size({"width": 390, "height": 800})
+    anna.goes("/you/tokens")
+    anna.keeps("tokens-phone")
+
+
 def test_nobody_sees_anything_unless_signed_in(console: Console, told: str) -> None:
     page = console.person(None).goes(f"/incidents/{told}")
     assert page.url == f"{console.url}/sign-in?to=%2Fincidents%2F{told}"
