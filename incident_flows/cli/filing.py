@@ -53,6 +53,9 @@ def draft(
         list[Path] | None,
         typer.Option("--attach", metavar="FILE", help="A file that goes with it; approved with the text."),
     ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="The public notice for people whom nothing else reaches.")
+    ] = False,
     text: Annotated[bool, typer.Option("--text", help="Print the texts too.")] = False,
     json: Json = False,
     as_: As = None,
@@ -79,6 +82,7 @@ def draft(
             answer=answer,
             bundled=tuple(with_ or ()),
             attached=tuple(_content(path) for path in attach or ()),
+            public=public,
         ),
     )
     shown = drafted_json(desk, incident, done, skipped)
@@ -252,15 +256,24 @@ def document(
         str | None, typer.Argument(metavar="[NOTICE]", help="Such as N-0001; without it, the whole record.")
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write it as PDF.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Write it as the HTML its readers get.")] = False,
     json: Json = False,
     folder: Annotated[Path, typer.Option("--folder", help="Where to write it.")] = Path(),
     as_: As = None,
 ) -> None:
-    """Write a notice, or the accountability record, as PDF; or print it as JSON."""
-    from incident_flows.services.document import notice_document, record_document, written
+    """Write a notice, or the accountability record, as PDF or HTML; or print it as JSON."""
+    from incident_flows.services.document import notice_document, notice_html, record_document, written
 
     desk = common.desk()
     common.actor(desk, as_).require("dossier")
+    if html:
+        if notice is None:
+            raise common.misused("--html: name a notice; the record is written as PDF or JSON")
+        page, sha256 = notice_html(desk, incident, notice)
+        path = written(folder, f"{incident}-{notice}.html", page)
+        render.say(str(path), f"SHA-256 {sha256}")
+        if not pdf:
+            return
     data, content = (
         record_document(desk, incident) if notice is None else notice_document(desk, incident, notice)
     )

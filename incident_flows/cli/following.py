@@ -89,7 +89,7 @@ def letters(
     if done.waiting:
         render.say(f"{done.waiting} people have a second address, which the next tick tries first.")
     if done.unreachable:
-        render.say(
-            "Where the law lets a public notice stand in for them, record the finding and draft it: "
-            f"`breach facts {id_} findings.individual-notice-disproportionate=true`."
-        )
+        from incident_flows.services.public_notice import standing
+
+        with desk.database.read() as tx:
+            render.say(*standing(tx, desk, id_).lines(id_))

@@ -136,6 +136,7 @@ def show(
 ) -> None:
     """One incident: facts, obligations, notices, deliveries, steps, journal."""
     from incident_flows.services import show as shown
+    from incident_flows.services.public_notice import standing
 
     desk, now = common.desk(), common.now()
     if notice is not None:
@@ -193,6 +194,8 @@ def show(
     for letters in whole["letters"]:
         if letters["mode"] is not None:
             render.say(letters_line(letters))
+    with desk.database.read() as tx:
+        render.say(*standing(tx, desk, incident).lines(incident))
     for question in whole["assessment"]["questions"][:5]:
         render.say(f"  ? {question['fact']}: {question['because']}")
 

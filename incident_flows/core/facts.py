@@ -169,6 +169,7 @@ class People(Fact):
     by_place: dict[Place, Count] | None = None
     groups: tuple[str, ...] | None = None
     unreachable: Count | None = None
+    notice_cost_usd: Count | None = None  # what telling everybody one by one would cost, as a person estimates it
 
     @model_validator(mode="after")
     def _sums(self) -> Self:

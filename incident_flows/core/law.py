@@ -19,6 +19,7 @@ from incident_flows.core.dossier import DossierField
 from incident_flows.core.facts import Contact, Moments, Place, Role
 from incident_flows.core.reach import ReachIndex
 from incident_flows.core.situation import inside, touches
+from incident_flows.core.substitute import Substitute
 
 Confidence = Literal["high", "medium", "low"]
 Basis = Literal["read", "mixed", "recalled"]
@@ -252,6 +253,7 @@ class Version(Law):
     content: tuple[str, ...] = ()
     late: str | None = None
     hold: HoldRule | None = None
+    substitute: Substitute | None = None  # when a public notice may stand in for telling each person
     penalty: str | None = None
     voluntary: str | None = None  # advice shown where nothing is owed
     notes: str | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from incident_flows.core.conditions import describe
 from incident_flows.core.law import Authority, Clock, Duty, Lawbook, Regime, Source, Version
+from incident_flows.core.substitute import Substitute
 from incident_flows.errors import InputError, NotFoundError
 from incident_flows.knowledge.files import Document, read_yaml
 
@@ -175,12 +176,24 @@ def _rule(regime: Regime, version: Version) -> Iterator[str]:
     if version.hold is not None:
         yield f"Law enforcement: {version.hold.text}."
     yield from (f"Must contain: {item}" for item in version.content)
+    if version.substitute is not None:
+        yield f"A public notice may stand in: {_substitute_words(version.substitute)}."
     if version.late:
         yield f"If late: {version.late}."
     if version.voluntary:
         yield f"Where nothing is owed: {version.voluntary}"
     if version.penalty:
         yield f"Penalty: {version.penalty}."
+
+
+def _substitute_words(rule: Substitute) -> str:
+    cases = [
+        f"cost above USD {rule.cost_over_usd:,}" if rule.cost_over_usd is not None else "",
+        f"more than {rule.people_over:,} people" if rule.people_over is not None else "",
+        "contact details missing" if rule.contact_missing else "",
+    ]
+    more = [f"at least {rule.posted_days} days" if rule.posted_days else "", rule.note or ""]
+    return "; ".join(filter(None, [" or ".join(filter(None, cases)), *more]))
 
 
 def _pedigree(version: Version) -> Iterator[str]:

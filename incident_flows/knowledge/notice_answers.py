@@ -81,6 +81,7 @@ class Answers:
         self.insert = insert
         self.guardian = guardian
         self.late = is_late(obligation, on)
+        self._on = on
         self._open_content = open_content
         self._authority_names = authority_names
         self._values = Values(facts, words, authority.zone if authority else None)
@@ -181,6 +182,7 @@ class Answers:
             "language": self.words.language,
             "subject": self.subject(layout),
             "heading": self._heading,
+            "dated": self.dated,
             "omitted": self._omitted,
             "added": self._added,
             "guardian": self.guardian,
@@ -218,6 +220,10 @@ class Answers:
         """Return the subject, which is the title of a letter."""
         fixed = self.insert.title if self.insert else None
         return one_line(fixed or self.words.say(f"subject_{layout}", name=self.name(), ref=self.incident_ref))
+
+    def dated(self) -> str:
+        """Return the day the notice is drafted on, for pages that say so."""
+        return self._values.day(datetime.combine(self._on, datetime.min.time(), UTC))
 
     def _heading(self, part: str) -> str:
         """Return the heading of a part of the letter; one fixed by law first, beside it what it means."""

@@ -20,7 +20,7 @@ from incident_flows.knowledge.notice_answers import Answers, Missing, Rendered
 from incident_flows.knowledge.notice_templates import Templates
 from incident_flows.knowledge.notice_words import Wording
 
-KINDS = ("authority", "people", "controller", "other", "record")
+KINDS = ("authority", "people", "controller", "other", "public", "record")
 LABELS_IN = "en"  # the language in which people are told what is missing
 
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
@@ -73,11 +73,11 @@ class Notices:
         """Return one notice, with every field it still lacks.
 
         Args:
-            kind: authority, people, controller, other or record.
+            kind: authority, people, controller, other, public or record.
             obligation: As an assessment shows it (contract §4).
             authority: The addressee's row in the directory, if it is an authority.
             on: The day the notice is drafted for; an instant (`datetime`) is compared exactly. It decides
-                whether the notice is late, and does not appear in the text.
+                whether the notice is late, and appears in the text of a public page only.
             phased: Facts the law lets follow are written as such and stop nothing.
             as_written: A person accepts free text in the language it was written in.
             notice_kind: initial, supplementary or results; None for the duty's own.

@@ -95,7 +95,7 @@ def give_out(
     done.before = len(wanted) - len(chosen)
     where = _folder(folder)
     by_letter: dict[int, list[tuple[Person, str]]] = defaultdict(list)
-    homeless: list[int] = []
+    homeless: list[Person] = []
     for person in _people(desk, ref, chosen):
         notice_id, why = chosen[person.number]
         untried = tried[notice_id].get(person.number) not in ("none", "planned")
@@ -105,7 +105,7 @@ def give_out(
         if person.postal:
             by_letter[notice_id].append((person, why))
         else:
-            homeless.append(person.number)
+            homeless.append(person)
     for notice_id, people in sorted(by_letter.items()):
         _write(desk, where, letters[notice_id], people, done, now=now)
     done.unreachable = len(homeless)
@@ -116,8 +116,9 @@ def give_out(
             for person, why in people:
                 tx.people.except_(incident.id, person.number, BY_POST, now, {"because": why})
                 done.letters += 1
-        for number in homeless:
-            tx.people.except_(incident.id, number, UNREACHABLE, now, {"because": chosen[number][1]})
+        for person in homeless:
+            more = {"because": chosen[person.number][1], "place": person.place}
+            tx.people.except_(incident.id, person.number, UNREACHABLE, now, more)
         write_journal(
             tx, desk, at=now, actor=actor.name, act="letters-given-out", ref=ref, subject="letters",
             payload=done.to_json(),

@@ -70,6 +70,7 @@ def compose(
     stored: Any,
     language: str,
     *,
+    kind: str,
     phase: str,
     merged: Mapping[str, Any],
     asked: Wanted,
@@ -79,6 +80,7 @@ def compose(
 
     Args:
         stored: The facts row it is made from.
+        kind: Of notice, such as people or public.
         merged: The obligation it is rendered for, as JSON.
 
     Raises:
@@ -93,11 +95,11 @@ def compose(
     if phase == "withdrawal":
         return _withdrawal(tx, desk, ref, row, facts, authority, language, scope, because=asked.because)
     inserts: list[Insert] = []
-    if row.addressee_kind == "people":
+    if kind == "people":
         inserts = inserts_for(tx, desk, tx.incidents.get(ref).id, rows, facts, language)
         merged = {**merged, "content": contents_elsewhere(desk, rows, {one.place for one in inserts})}
     rendered = desk.library.notices.render(
-        row.addressee_kind,
+        kind,
         language,
         facts=facts,
         obligation=merged,
@@ -122,7 +124,7 @@ def compose(
         )
     text, missing = rendered.text, with_form(rendered.missing, filled)
     variants: dict[str, Any] = {}
-    if row.addressee_kind == "people":
+    if kind == "people":
         by_place, guarded = contents_by_place(desk, rows), tx.people.guarded(tx.incidents.get(ref).id)
         wanted = [(one, by_place[one.place]) for one in inserts]
         variants, lacks = _wordings(

@@ -7,6 +7,7 @@ only an exercise, says so across every page.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from incident_flows.core.instants import show_utc
-from incident_flows.errors import InputError
+from incident_flows.errors import IllegalTransitionError, InputError
 from incident_flows.knowledge.documents import Block, Page, blocks_of, letter_blocks
 from incident_flows.services.desk import Desk
+from incident_flows.services.exact import require_approved
 from incident_flows.services.show import notice_json, show
 
 APPROVED = ("approved", "sending", "sent", "filed", "in-doubt", "failed")
@@ -29,6 +31,26 @@ def notice_document(desk: Desk, ref: str, notice_ref: str) -> tuple[dict[str, An
         incident = tx.incidents.get(ref)
         row = tx.notices.get(ref, notice_ref)
     return notice_json(row, text=True), notice_pdf(desk, incident, row)
+
+
+def notice_html(desk: Desk, ref: str, notice_ref: str) -> tuple[bytes, str]:
+    """Return the page of an approved notice, byte for byte, and its SHA-256.
+
+    Raises:
+        IllegalTransitionError: It is not approved, or has no HTML.
+        NotApprovedError: It is not the text that was approved.
+    """
+    with desk.database.read() as tx:
+        row = tx.notices.get(ref, notice_ref)
+        if row.html is None:
+            raise IllegalTransitionError(f"{notice_ref}: has no HTML; --pdf writes it as PDF")
+        if row.state not in APPROVED:
+            raise IllegalTransitionError(
+                f"{notice_ref} is {row.state}: nobody should publish it yet; `breach approve {ref} {notice_ref}` first"
+            )
+        require_approved(tx, desk, ref, row)
+    page = row.html.encode()
+    return page, hashlib.sha256(page).hexdigest()
 
 
 def notice_pdf(desk: Desk, incident: Any, row: Any) -> bytes:

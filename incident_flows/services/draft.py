@@ -16,6 +16,7 @@ from incident_flows.services.compose import Composed, compose
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.exact import exact_sha256
 from incident_flows.services.phases import FILED, QUESTION, earlier_of, last_filed, phase_for, successor
+from incident_flows.services.public_notice import PUBLIC, posted_days, rows_for_public
 from incident_flows.storage.database import Tx
 
 OPEN_STATES = ("draft", "awaiting-approval", "approved")
@@ -61,6 +62,7 @@ class Wanted:
         answer: To the authority's question.
         bundled: Other incidents the same filing tells of.
         attached: Files that go with it: name and content.
+        public: The notice that stands in for letters to people nothing else reaches.
     """
 
     language: str | None = None
@@ -71,6 +73,7 @@ class Wanted:
     answer: str | None = None
     bundled: tuple[str, ...] = ()
     attached: tuple[tuple[str, bytes], ...] = ()
+    public: bool = False
 
 
 def draft(
@@ -93,6 +96,8 @@ def draft(
     """
     actor.require("draft")
     asked = more or Wanted(language=language, phased=phased)
+    if asked.public and (oid or asked.phase or asked.answer or asked.bundled or asked.attached):
+        raise InputError("--public: stands alone, or with --language; what it answers is found by itself")
     if oid is None and (asked.phase or asked.answer or asked.bundled or asked.attached):
         raise InputError("name the obligation: --phase, --answer, --with and --attach are about one notice")
     with desk.database.write() as tx:
@@ -103,14 +108,18 @@ def draft(
         facts = Facts.model_validate(stored.facts)
         drafted: list[Drafted] = []
         skipped: list[Skipped] = []
-        found = _wanted(tx, ref, oid)
+        found = [] if asked.public else _wanted(tx, ref, oid)
         if asked.phase not in (None, "initial"):
             found = [successor(tx, desk, ref, row) if asked.phase != "withdrawal" else row for row in found]
         if asked.phase is None:
             found = [row for row in found if not _nothing_new(tx, desk, ref, row, facts, skipped)]
-        for rows in _letters(found, skipped, asked=oid is not None, again=asked.phase not in (None, "initial")):
-            languages = _languages(tx, desk, incident.id, rows[0], facts, asked.language)
-            if rows[0].addressee_kind == "people" and asked.language is None:
+        groups = _letters(found, skipped, asked=oid is not None, again=asked.phase not in (None, "initial"))
+        if asked.public:
+            groups = [list(rows_for_public(tx, desk, ref))]
+        for rows in groups:
+            kind = kind_of(rows[0], asked)
+            languages = _languages(tx, desk, incident.id, rows[0], facts, asked.language, kind=kind)
+            if kind == "people" and asked.language is None:
                 _withdraw_others(tx, desk, ref, languages, actor=actor, now=now)
             for wanted in languages:
                 made = _one(
@@ -211,13 +220,13 @@ def _cannot(row: Any, *, asked: bool) -> str | None:
 
 
 def _languages(
-    tx: Tx, desk: Desk, incident_id: int, row: Any, facts: Facts, language: str | None
+    tx: Tx, desk: Desk, incident_id: int, row: Any, facts: Facts, language: str | None, *, kind: str
 ) -> list[str]:
     if language is not None:
         return [language]
     if row.addressee_kind == "authority":
         return list(desk.library.lawbook.authorities[row.addressee_id].languages[:1])
-    if row.addressee_kind == "people":
+    if kind in ("people", PUBLIC):
         return people_languages(tx, desk, incident_id, facts)
     return list(facts.organisation.languages[:1]) or [FALLBACK_LANGUAGE]
 
@@ -258,14 +267,15 @@ def _one(
     asked: Wanted,
 ) -> Drafted:
     ref, row = incident.ref, rows[0]
-    known = desk.library.notices.languages(row.addressee_kind)
+    kind = kind_of(row, asked)
+    known = desk.library.notices.languages(kind)
     language = wanted if wanted in known else FALLBACK_LANGUAGE
     fallback = (
         None if language == wanted else f"no template in {wanted!r}: written in English, to be translated"
     )
-    phase = phase_for(tx, desk, ref, row, asked.phase)
+    phase = "initial" if asked.public else phase_for(tx, desk, ref, row, asked.phase)
     made = compose(
-        tx, desk, ref, rows, stored, language, phase=phase, merged=merged(rows), asked=asked, now=now
+        tx, desk, ref, rows, stored, language, kind=kind, phase=phase, merged=merged(rows), asked=asked, now=now
     )
     if incident.drill:
         made = marked_as_drill(made)
@@ -273,8 +283,8 @@ def _one(
     sha256 = exact_sha256(made.subject, made.text, made.html, made.form, attachments, made.variants)
     older = None
     for notice in tx.notices.list(ref):
-        same = notice.kind == "people" if row.addressee_kind == "people" else notice.oid == row.oid
-        if not same or notice.language != language:
+        same = notice.oid == row.oid or (kind in ("people", PUBLIC) and notice.kind == kind)
+        if not same or (notice.kind == PUBLIC) != (kind == PUBLIC) or notice.language != language:
             continue
         if notice.state in FILED and phase != "initial":
             continue  # the one before; this is a further one
@@ -287,13 +297,19 @@ def _one(
     if older is not None:
         tx.notices.move(older.id, older.state, "withdrawn")
     authority: Authority | None = desk.library.lawbook.authorities.get(row.addressee_id or "")
-    route = {**_route(authority, row, made.facts), "covers": [one.oid for one in rows]}
+    covers = [one.oid for one in rows if kind != PUBLIC or one.addressee_id == PUBLIC]
+    route = {**_route(authority, row, made.facts), "covers": covers}
+    if kind == PUBLIC:
+        route |= {
+            "kind": PUBLIC, "text": "publish the page, then record its address with --filed-as",
+            "posted_days": posted_days(tx, desk, ref),
+        }  # fmt: skip
     if made.bundles:
         route["bundles"] = list(made.bundles)
     notice = tx.notices.add(
         ref,
         oid=row.oid,
-        kind=row.addressee_kind,
+        kind=kind,
         phase=phase,
         language=language,
         state="draft" if any(item.required for item in made.missing) else "awaiting-approval",
@@ -318,7 +334,7 @@ def _one(
         tx.filings.attach(notice.id, name=one["name"], sha256=one["sha256"], sealed=sealed)
     said = {
         "obligation": row.oid,
-        "covers": [one.oid for one in rows],
+        "covers": covers,
         "sha256": sha256,
         "phase": phase,
         "language": language,
@@ -347,6 +363,11 @@ def _one(
             payload={"told_in": ref, "notice": notice.ref, "sha256": sha256},
         )
     return Drafted(notice, True, fallback)
+
+
+def kind_of(row: Any, asked: Wanted) -> str:
+    """Return what kind of notice an obligation is answered by."""
+    return PUBLIC if asked.public or row.addressee_id == PUBLIC else str(row.addressee_kind)
 
 
 def marked_as_drill(rendered: Composed) -> Composed:

@@ -382,6 +382,13 @@ def _next(ref: str, notice_ref: str, state: str, counts: Mapping[str, int]) -> s
     return "the next tick goes on with it" if state == "sending" else None
 
 
+def _page_of(notice: Any) -> dict[str, str]:
+    """Return the hash of the page a public notice is, as anybody can compute it from the file."""
+    if notice.kind != "public" or notice.html is None:
+        return {}
+    return {"page_sha256": hashlib.sha256(notice.html.encode()).hexdigest()}
+
+
 def record_filing(
     desk: Desk, ref: str, notice_ref: str, filed_as: str, *, actor: Actor, now: datetime
 ) -> Sent:
@@ -408,7 +415,12 @@ def record_filing(
             act="filed",
             ref=ref,
             subject=notice_ref,
-            payload={"filed_as": filed_as, "sha256": notice.sha256, "obligation": notice.oid},
+            payload={
+                "filed_as": filed_as,
+                "sha256": notice.sha256,
+                "obligation": notice.oid,
+                **_page_of(notice),
+            },
         )
         told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now)
         counts = counts_of(tx, notice.incident_id, notice.id)

@@ -17,6 +17,7 @@ from incident_flows.services.follow import followed_in
 from incident_flows.services.forecast import Forecast
 from incident_flows.services.letters import account, counts_of
 from incident_flows.services.phases import filings_json
+from incident_flows.services.public_notice import standing
 from incident_flows.services.route import routes
 from incident_flows.services.story import story_json
 from incident_flows.services.tasks import tasks
@@ -55,6 +56,7 @@ def show(desk: Desk, ref: str, *, now: datetime | None = None) -> dict[str, Any]
             "deliveries": counts_of(tx, incident.id),
             "letters": account(desk, tx, incident.id),
             "followed": followed_in(tx, ref).to_json(),
+            "public_notice": standing(tx, desk, ref).to_json(),
             "tasks": tasks(tx, desk, ref),
             "evidence": [_evidence(row) for row in tx.evidence.list(incident.id)],
             "steps": [_step(row) for row in tx.steps.list(incident.id)],

@@ -10,6 +10,7 @@ from incident_flows.core.lifecycle import Actor
 from incident_flows.core.scenario import PHASES, Scenario, span
 from incident_flows.errors import IllegalTransitionError, NotFoundError
 from incident_flows.knowledge.scenarios import read_scenario, scenario_ids
+from incident_flows.services import public_notice
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.storage.database import Tx
 
@@ -18,13 +19,15 @@ ENTRIES = 100_000  # of one incident's journal
 
 
 def tasks(tx: Tx, desk: Desk, ref: str) -> list[dict[str, Any]]:
-    """Return the tasks of the incident's scenario, in order; none while no scenario is known.
+    """Return the tasks of the incident's scenario, in order; those of no scenario while none is known.
 
     `due_at` counts from when the breach was noticed, else from the opening, and is nobody's law.
     """
     scenario = _scenario(tx, desk, ref)
+    publish = public_notice.task(tx, desk, ref)
+    more = [publish] if publish else []
     if scenario is None:
-        return []
+        return more
     incident, facts = tx.incidents.get(ref), tx.incidents.facts(ref).facts
     noticed = (facts.get("moments") or {}).get("detected_at")
     start = datetime.fromisoformat(noticed) if noticed else incident.opened_at
@@ -48,7 +51,7 @@ def tasks(tx: Tx, desk: Desk, ref: str) -> list[dict[str, Any]]:
                     "note": (row.payload or {}).get("note") if row else None,
                 }
             )
-    return found
+    return found + more
 
 
 def done(desk: Desk, ref: str, task: str, *, actor: Actor, now: datetime, note: str | None = None) -> bool:
@@ -74,6 +77,11 @@ def done(desk: Desk, ref: str, task: str, *, actor: Actor, now: datetime, note: 
             raise NotFoundError(f"{ref} has no task {task!r:.60}; it has {', '.join(t['id'] for t in known)}")
         if one["done_at"]:
             return False
+        if task == public_notice.TASK:
+            raise IllegalTransitionError(
+                f"{ref}: a public notice is done once it is published: `breach draft {ref} --public`, approve it, then "
+                f"`breach notify {ref} NOTICE --filed-as URL`"
+            )
         payload = {"do": one["do"], **({"note": note} if note else {})}
         write_journal(tx, desk, at=now, actor=actor.name, act=DONE, ref=ref, subject=task, payload=payload)
     return True

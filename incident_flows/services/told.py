@@ -21,10 +21,12 @@ def told(tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now:
     siblings = [
         one
         for one in tx.notices.list(ref)
-        if one.kind == "people" and one.id != notice.id and one.state not in ("withdrawn", "sent", "filed")
+        if one.kind == notice.kind and one.id != notice.id and one.state not in ("withdrawn", "sent", "filed")
     ]
-    if notice.kind == "people" and siblings:
-        return  # letters in other languages are still to go
+    if notice.kind in ("people", "public") and siblings:
+        return  # those in other languages are still to go
+    if notice.kind == "public" and not notice.route.get("covers"):
+        return  # it stands in for letters that meet their duty, or do not, by themselves
     row = tx.obligations.get(ref, notice.oid)
     covers = list(notice.route.get("covers", [notice.oid]))
     if row.kind == QUESTION:

@@ -22,6 +22,7 @@ DUTIES = {
     "people": "eu-gdpr/tell-people",
     "controller": "eu-gdpr/tell-controller",
     "other": "eu-dora/initial-notification",
+    "public": "eu-gdpr/tell-public",
     "record": "eu-gdpr/keep-record",
 }
 NARRATIVE = {
