@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from incident_flows.errors import InputError, StorageError
 from incident_flows.knowledge.library import Library
@@ -68,6 +68,7 @@ def desk_from(settings: Settings, *, library: Library | None = None, migrate: bo
         secret=os.environ.get,
         event_keys=settings.event_keys,
         intake=intake_from(settings),
+        poller=_poller(settings),
         heartbeat=_heartbeat(settings),
         monotonic=time.monotonic,
         acknowledge_at=f"{settings.console_url}/a/" if settings.console_url else None,
@@ -153,6 +154,19 @@ def _batches(settings: Settings) -> BatchChannel | None:
         return None
     try:
         return SendGridBatches(settings.sendgrid_api_key, base_url=settings.sendgrid_url)
+    except NotificationError as error:
+        raise InputError(f"SENDGRID_API_KEY, BREACH_SENDGRID_URL: {error}") from None
+
+
+def _poller(settings: Settings) -> Any:
+    """Return what asks SendGrid, where no key says that it calls us."""
+    from notifications import NotificationError
+    from notifications.sendgrid_polling import SendGridPolling
+
+    if not settings.sendgrid_api_key or settings.event_keys:
+        return None
+    try:
+        return SendGridPolling(settings.sendgrid_api_key, base_url=settings.sendgrid_url)
     except NotificationError as error:
         raise InputError(f"SENDGRID_API_KEY, BREACH_SENDGRID_URL: {error}") from None
 

@@ -51,6 +51,7 @@ class Desk:
         secret: Gives the address a rota calls `$NAME`; None if there is none.
         event_keys: Public keys under which the provider's events are believed; two during a rotation.
         intake: Who may hand in alerts by a signature.
+        poller: Asks the provider what became of letters, where it cannot call us; None if it can, or nobody can.
         heartbeat: Tells somebody outside that a tick ran and found nothing missed; False if that failed.
         monotonic: Seconds that no one sets; with it jumps of the clock are seen. None under a frozen clock.
         acknowledge_at: Address of the page that takes links, the token to be added; None while there is none.
@@ -73,6 +74,7 @@ class Desk:
     secret: Callable[[str], str | None] = field(default=lambda name: None, repr=False)
     event_keys: Sequence[str] = ()
     intake: Sequence[Intake] = ()
+    poller: Any = None
     heartbeat: Callable[[], bool] | None = None
     monotonic: Callable[[], float] | None = None
     acknowledge_at: str | None = None

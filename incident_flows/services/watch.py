@@ -69,6 +69,10 @@ def tick(desk: Desk, *, now: datetime) -> Tick:
     done.fired, done.late, done.reminders = firings.fired, firings.late, firings.reminders
     done.in_doubt += firings.in_doubt
     _go_on_sending(desk, done, seen.sending, now=now)
+    if desk.poller is not None:
+        from incident_flows.services.polling import poll
+
+        poll(desk, now=now)
     count_events(desk, now=now)
     with desk.database.read() as tx:
         second = tx.seconds.notices()

@@ -326,6 +326,38 @@ class Letters(Noun):
         ).one()
         return found[0], found[1]
 
+    def first_claimed(self, since: datetime) -> datetime | None:
+        """Return when the first letters left that a provider took in batches since an instant; None if none did."""
+        row = LetterBatchRow
+        taken = (col(row.state).in_(("accepted", "released")), col(row.channel) == "sendgrid")
+        return self._session.scalar(select(func.min(col(row.claimed_at))).where(col(row.claimed_at) > since, *taken))
+
+    def left_since(self, since: datetime, after_id: int, limit: int = 20) -> Sequence[LetterBatchRow]:
+        """Return batches a provider took since an instant, the team's left out, those above `after_id`."""
+        row = LetterBatchRow
+        return self._all(
+            select(row)
+            .where(
+                col(row.claimed_at) > since,
+                col(row.id) > after_id,
+                col(row.state).in_(("accepted", "released")),
+                col(row.channel) == "sendgrid",
+                col(row.seed).is_(False),
+                col(row.sealed).is_not(None),
+            )
+            .order_by(col(row.id))
+            .limit(limit)
+        )
+
+    def held_back(self, now: datetime) -> list[LetterBatchRow]:
+        """Return batches that were called back and whose time has not come."""
+        row = LetterBatchRow
+        return self._all(
+            select(row)
+            .where(col(row.state) == "cancelled", col(row.batch_id).is_not(None), col(row.send_at) > now)
+            .order_by(col(row.send_at))
+        )
+
     def withdraw(self, notice_id: int) -> int:
         """Cancel what is planned and not claimed; return how many people that is."""
         row = LetterBatchRow
