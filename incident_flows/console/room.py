@@ -17,7 +17,16 @@ from incident_flows.console.texts import texts_of
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import NotFoundError
 from incident_flows.services.document import notice_document
-from incident_flows.services.room import Room, history, imports_of, notice_of, room, tasks_of, timeline
+from incident_flows.services.room import (
+    Room,
+    history,
+    imports_of,
+    notice_of,
+    progress_of,
+    room,
+    tasks_of,
+    timeline,
+)
 
 router = APIRouter(prefix="/incidents/{ref}")
 Reader = Annotated[Actor, Depends(reads)]
@@ -129,7 +138,11 @@ def _changed(before: Any, row: Any) -> list[Piece]:
 
 def _people(request: Request, here: Room, imported: Any = None, **_: Any) -> dict[str, Any]:
     imports, deliveries, followed = imports_of(desk_of(request), here.incident.ref)
+    runs, public = progress_of(desk_of(request), here.incident.ref)
     return {
+        "runs": runs,
+        "public": public,
+        "seconds": [(name, counts, bar(counts, order=FATES)) for name, counts in followed.second.items()],
         "imports": imports,
         "bars": [(name, counts, bar(counts)) for name, counts in deliveries.items()],
         "fates": [(name, counts, bar(counts, order=FATES)) for name, counts in followed.by_notice.items()],

@@ -93,7 +93,7 @@ def standing(tx: Tx, desk: Desk, ref: str) -> Standing:
             done.notices.append(
                 {
                     "id": notice.ref, "state": notice.state, "language": notice.language,
-                    "published_as": notice.filed_as, "at": show_utc(notice.filed_at) if notice.filed_at else None,
+                    "published_as": notice.filed_as, "by": notice.filed_by, "at": show_utc(notice.filed_at) if notice.filed_at else None,
                     "until": stands.isoformat() if stands else None,
                 }
             )  # fmt: skip
@@ -135,7 +135,7 @@ def task(tx: Tx, desk: Desk, ref: str) -> dict[str, Any] | None:
     return {
         "id": TASK, "phase": "during", "do": "publish a public notice for people nothing else reaches",
         "who": "the data protection officer", "because": why, "due_at": None,
-        "done_at": published["at"] if published else None, "done_by": None,
+        "done_at": published["at"] if published else None, "done_by": published["by"] if published else None,
         "note": published["published_as"] if published else None,
     }  # fmt: skip
 

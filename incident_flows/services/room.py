@@ -11,7 +11,8 @@ from incident_flows.core.lifecycle import effective_status
 from incident_flows.services.close import Unfinished, against_closing
 from incident_flows.services.desk import Desk
 from incident_flows.services.follow import Followed, followed_in
-from incident_flows.services.letters import counts_of
+from incident_flows.services.letters import account, counts_of
+from incident_flows.services.public_notice import Standing, standing
 from incident_flows.services.tasks import tasks
 from incident_flows.services.wall import Clock, wall
 from incident_flows.storage.wall import Only
@@ -200,6 +201,14 @@ def notice_of(desk: Desk, ref: str, notice_ref: str) -> tuple[Any, Any | None, M
         notice = tx.notices.get(ref, notice_ref)
         before = tx.notices.get(ref, notice.supersedes) if notice.supersedes else None
         return notice, before, counts_of(tx, notice.incident_id, notice.id)
+
+
+def progress_of(desk: Desk, ref: str) -> tuple[list[dict[str, Any]], Standing]:
+    """Return how far the letters of each notice are, and how things stand with a public notice."""
+    with desk.database.read() as tx:
+        incident = tx.incidents.get(ref)
+        runs = [one for one in account(desk, tx, incident.id) if one["mode"] is not None]
+        return runs, standing(tx, desk, ref)
 
 
 def imports_of(desk: Desk, ref: str) -> tuple[Sequence[Any], Mapping[str, Mapping[str, int]], Followed]:
