@@ -16,7 +16,7 @@ import orjson
 from incident_flows.core.fates import Event, event_of
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.letters import letter_of
-from incident_flows.services.packing import format_called, unseal
+from incident_flows.services.packing import format_called, opened
 from incident_flows.services.wordings import key_of
 from notifications import NotificationError
 from notifications.sendgrid_polling import FAILED, PAGE, Failed, FailedAddress
@@ -137,11 +137,14 @@ def _letters(desk: Desk, *, now: datetime) -> Iterator[tuple[Any, list[str]]]:
             keys = {
                 ref: tx.incidents.get(ref).wrapped_key for ref in {notice.incident_ref for _, notice in found}
             }
+            bodies = {row.id: tx.letters.body(row.nonce) for row, _ in found}
             tags = {notice.id: run.tag for _, notice in found if (run := tx.letters.run(notice.id)) is not None}
         if not found:
             return
         for row, notice in found:
-            packed = unseal(desk, keys[notice.incident_ref], notice.incident_ref, row)
+            if bodies[row.id] is None:
+                continue  # shredded
+            packed = opened(desk, keys[notice.incident_ref], notice.incident_ref, row.nonce, bodies[row.id])
             letter = letter_of(desk, notice, key_of(row.variant))
             readers = format_called(desk, row.form).readers(packed, letter, tags[notice.id])
             yield row, [one.email.casefold() for one in readers]

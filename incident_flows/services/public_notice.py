@@ -93,7 +93,8 @@ def standing(tx: Tx, desk: Desk, ref: str) -> Standing:
             done.notices.append(
                 {
                     "id": notice.ref, "state": notice.state, "language": notice.language,
-                    "published_as": notice.filed_as, "by": notice.filed_by, "at": show_utc(notice.filed_at) if notice.filed_at else None,
+                    "published_as": notice.filed_as, "by": notice.filed_by,
+                    "at": show_utc(notice.filed_at) if notice.filed_at else None,
                     "until": stands.isoformat() if stands else None,
                 }
             )  # fmt: skip

@@ -343,7 +343,6 @@ class Letters(Noun):
                 col(row.state).in_(("accepted", "released")),
                 col(row.channel) == "sendgrid",
                 col(row.seed).is_(False),
-                col(row.sealed).is_not(None),
             )
             .order_by(col(row.id))
             .limit(limit)
