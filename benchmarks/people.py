@@ -159,7 +159,7 @@ def _without_ledger(database: Path, library: Library, provider: Double, count: i
     from sqlalchemy import bindparam
 
     from incident_flows.services.wire import Job, Wire
-    from incident_flows.storage.letters import _LIGHT, _TABLE
+    from incident_flows.storage.letter_statements import LIGHT, TABLE
 
     stage = _stages[database]
     desk = stage.desk()
@@ -169,8 +169,8 @@ def _without_ledger(database: Path, library: Library, provider: Double, count: i
         run = tx.letters.run(notice.id)
         wrapped = tx.incidents.get(stage.ref).wrapped_key
     assert run is not None
-    one = (_TABLE.c.notice_id == notice.id, _TABLE.c.id > bindparam("after"))
-    every = _LIGHT.where(*one).order_by(_TABLE.c.id).limit(16)
+    one = (TABLE.c.notice_id == notice.id, TABLE.c.id > bindparam("after"))
+    every = LIGHT.where(*one).order_by(TABLE.c.id).limit(16)
     began, worked = time.perf_counter(), time.process_time()
     head, after = desk.batches.head(letter_of(desk, notice), run.tag or ""), 0
     with Wire(desk.batches, width=1) as wire:

@@ -15,17 +15,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from incident_flows.errors import NotApprovedError
+from incident_flows.services.allowance import Allowance
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.doubts import BY_A_PERSON, CANCELLED_AT_ONCE, settle_leftovers
-from incident_flows.services.letters import (
-    SEEDS_WAVE,
-    SENDER_LEASE,
-    Policy,
-    lease_of,
-    letter_of,
-    policy_of,
-    window_of,
-)
+from incident_flows.services.letters import SEEDS_WAVE, SENDER_LEASE, Policy, lease_of, letter_of, policy_of
 from incident_flows.services.one_by_one import send_batch_one_by_one
 from incident_flows.services.packing import opened, pack_anew
 from incident_flows.services.refusals import refuse
@@ -135,7 +128,7 @@ class _Sender:
         progress.people = run.people or 0
         progress.left = counts.get("planned", 0) + counts.get("claimed", 0)
         self.prepared: deque[Any] = deque()
-        self.allowed = self._allowance()
+        self.allowance = Allowance(desk, self.at)
 
     def at(self) -> datetime:
         """Return the present instant; it stands still where the clock does."""
@@ -233,26 +226,10 @@ class _Sender:
             self.renewed = time.monotonic()
             tx.leases.take(self.lease, self.desk.owner, self.at(), SENDER_LEASE)
 
-    def _allowance(self) -> int | None:
-        """Return how many more people the provider's limit allows now, None for any number."""
-        allowed: int | None = None
-        with self.desk.database.read() as tx:
-            for window, most in window_of(self.desk.sending_limit):
-                gone, first = tx.letters.claimed_since(self.at() - window)
-                if allowed is None or most - gone < allowed:
-                    allowed = most - gone
-                    self.free_at = (first or self.at()) + window
-        return allowed
-
     def _fits(self, people: int) -> bool:
-        if self.allowed is None:
-            return True
-        if self.allowed < people:
-            self.allowed = self._allowance()
-            if self.allowed is not None and self.allowed < people:
-                self.end("waits", "the provider's limit is used up", self.free_at)
-                return False
-        self.allowed = None if self.allowed is None else self.allowed - people
+        if not self.allowance.take(people):
+            self.end("waits", "the provider's limit is used up", self.allowance.free_at)
+            return False
         return True
 
     def worded(self, row: Any) -> Letter:

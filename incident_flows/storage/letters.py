@@ -10,83 +10,32 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlmodel import col
 
 from incident_flows.errors import NotFoundError
-from incident_flows.storage.rows import Noun, literally, table_of
-from incident_flows.storage.tables import LeaseRow
+from incident_flows.storage.letter_statements import (
+    ACCEPT,
+    BODY,
+    CLAIM,
+    CLAIM_UNDER,
+    GATE,
+    LIGHT,
+    PLANNED,
+    READY,
+    TABLE,
+)
+from incident_flows.storage.rows import Noun, literally
 from incident_flows.storage.tables_letters import LetterBatchRow, LetterBodyRow, LetterRunRow
 
 OPEN = ("claimed", "in-doubt", "quarantined")
 _OPEN = literally("letter_batch.state in ('claimed', 'in-doubt', 'quarantined')")
-_PLANNED = literally("letter_batch.state = 'planned'")
 _SCHEDULED = literally("letter_batch.state = 'accepted' AND letter_batch.send_at IS NOT NULL")
 _BATCH: Mapping[str, Any] = {
     "seed": False, "state": "planned", "address": 1, "replaced": False, "progress": 0, "attempts": 0, "unknowns": 0,
     "channel": None, "batch_id": None, "send_at": None, "x_message_id": None, "error_kind": None, "claimed_by": None,
     "claimed_at": None, "retry_at": None, "done_at": None, "resolved_by": None,
 }  # fmt: skip
-
-_TABLE, _BODY = table_of(LetterBatchRow), table_of(LetterBodyRow)
-_CLAIM = (
-    update(LetterBatchRow)
-    .where(col(LetterBatchRow.id) == bindparam("the"), col(LetterBatchRow.state) == "planned")
-    .values(
-        state="claimed",
-        attempts=LetterBatchRow.attempts + 1,
-        claimed_by=bindparam("owner"),
-        claimed_at=bindparam("at"),
-        channel=bindparam("through"),
-        batch_id=bindparam("batch"),
-        send_at=bindparam("due"),
-        retry_at=None,
-    )
-)
-_ACCEPT = (
-    update(LetterBatchRow)
-    .where(
-        col(LetterBatchRow.id) == bindparam("the"),
-        literally("state IN ('claimed', 'in-doubt')"),
-        col(LetterBatchRow.claimed_by) == bindparam("owner"),
-    )
-    .values(
-        state="accepted",
-        x_message_id=bindparam("known_as"),
-        done_at=bindparam("at"),
-        progress=LetterBatchRow.count,
-        error_kind=None,
-    )
-)
-# The gate once more, within the claim: one statement less before every request.
-_CLAIM_UNDER = _CLAIM.where(
-    exists(
-        select(1)
-        .select_from(LetterRunRow)
-        .join(LeaseRow, and_(col(LeaseRow.name) == bindparam("lease"), col(LeaseRow.owner) == bindparam("owner")))
-        .where(col(LetterRunRow.notice_id) == col(LetterBatchRow.notice_id), col(LetterRunRow.switch) == "go")
-        .correlate(LetterBatchRow)
-    )
-)
-_LIGHT = select(
-    *(_TABLE.c[name] for name in ("id", "wave", "variant", "seed", "count", "nonce", "template_sha256", "form")),
-    _BODY.c.sealed,
-).join(_BODY, _BODY.c.nonce == _TABLE.c.nonce)
-_READY = (
-    _LIGHT.where(
-        _PLANNED,
-        _TABLE.c.notice_id == bindparam("notice"),
-        _TABLE.c.wave <= bindparam("upto"),
-        or_(_TABLE.c.retry_at.is_(None), _TABLE.c.retry_at <= bindparam("now")),
-    )
-    .order_by(_TABLE.c.wave, _TABLE.c.id)
-    .limit(bindparam("most"))
-)
-_GATE = (
-    select(col(LetterRunRow.switch), col(LeaseRow.owner))
-    .join(LeaseRow, col(LeaseRow.name) == bindparam("lease"), isouter=True)
-    .where(col(LetterRunRow.notice_id) == bindparam("the"))
-)
 
 
 class Letters(Noun):
@@ -142,7 +91,7 @@ class Letters(Noun):
 
     def body(self, nonce: str) -> bytes | None:
         """Return what is in a batch, as it was sealed; None once it is gone."""
-        return self._session.scalar(select(_BODY.c.sealed).where(_BODY.c.nonce == nonce))
+        return self._session.scalar(select(BODY.c.sealed).where(BODY.c.nonce == nonce))
 
     def get(self, batch_id: int) -> LetterBatchRow:
         """Return one batch."""
@@ -190,7 +139,7 @@ class Letters(Noun):
         return self._all(
             select(row)
             .where(
-                _PLANNED,
+                PLANNED,
                 col(row.notice_id) == notice_id,
                 col(row.wave) <= wave,
                 or_(col(row.retry_at).is_(None), col(row.retry_at) <= now),
@@ -202,18 +151,18 @@ class Letters(Noun):
     def ready(self, notice_id: int, wave: int, now: datetime, *, limit: int) -> Sequence[Any]:
         """Return the same batches as `planned`, with no more of each than posting it takes."""
         given = {"notice": notice_id, "upto": wave, "now": now, "most": limit}
-        return self._session.connection().execute(_READY, given).all()
+        return self._session.connection().execute(READY, given).all()
 
     def one_ready(self, batch_id: int) -> Any:
         """Return one batch, whatever its state, as `ready` does."""
-        return self._session.connection().execute(_LIGHT.where(_TABLE.c.id == batch_id)).one()
+        return self._session.connection().execute(LIGHT.where(TABLE.c.id == batch_id)).one()
 
     def first_wave(self, notice_id: int) -> tuple[int, datetime | None] | None:
         """Return the first wave with planned batches, and when the first of them may be claimed."""
         row = LetterBatchRow
         found = self._session.execute(
             select(col(row.wave), col(row.retry_at))
-            .where(_PLANNED, col(row.notice_id) == notice_id)
+            .where(PLANNED, col(row.notice_id) == notice_id)
             .order_by(col(row.wave), col(row.retry_at).nulls_first())
             .limit(1)
         ).first()
@@ -229,7 +178,7 @@ class Letters(Noun):
 
     def gate(self, notice_id: int, lease: str, owner: str) -> Literal["go", "paused", "stopped", "lost"]:
         """Return whether `owner` may go on sending: its lease holds and nobody stopped it."""
-        found = self._session.execute(_GATE, {"the": notice_id, "lease": lease}).first()
+        found = self._session.execute(GATE, {"the": notice_id, "lease": lease}).first()
         if found is None or found[1] != owner:
             return "lost"
         switch: Literal["go", "paused", "stopped"] = found[0]
@@ -242,7 +191,7 @@ class Letters(Noun):
             rows: Per batch: the, owner, at, through, batch, due.
         """
         connection = self._session.connection()
-        return all(connection.execute(_CLAIM, row).rowcount == 1 for row in rows)
+        return all(connection.execute(CLAIM, row).rowcount == 1 for row in rows)
 
     def claim_under(self, lease: str, row: Mapping[str, Any]) -> bool:
         """Claim a planned batch while the owner's lease holds and nobody stopped it; else False.
@@ -251,7 +200,7 @@ class Letters(Noun):
             lease: The sender's.
             row: As of `claim`.
         """
-        return self._session.connection().execute(_CLAIM_UNDER, {**row, "lease": lease}).rowcount == 1
+        return self._session.connection().execute(CLAIM_UNDER, {**row, "lease": lease}).rowcount == 1
 
     def accept(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Record that the provider took batches over.
@@ -260,7 +209,7 @@ class Letters(Noun):
             rows: Per batch: the, owner, known_as, at.
         """
         if rows:
-            self._session.connection().execute(_ACCEPT, list(rows))
+            self._session.connection().execute(ACCEPT, list(rows))
 
     def set(self, the: int, expected: str | Collection[str], **values: Any) -> bool:
         """Change a batch if it is in a state the caller saw; return whether it was.
@@ -360,7 +309,7 @@ class Letters(Noun):
     def withdraw(self, notice_id: int) -> int:
         """Cancel what is planned and not claimed; return how many people that is."""
         row = LetterBatchRow
-        planned = and_(_PLANNED, col(row.notice_id) == notice_id)
+        planned = and_(PLANNED, col(row.notice_id) == notice_id)
         people = self._session.scalar(select(func.sum(col(row.count))).where(planned)) or 0
         self._run(update(row).where(planned).values(state="cancelled"))
         return int(people)
@@ -372,7 +321,7 @@ class Letters(Noun):
             col(row.notice_id) == notice_id,
             col(row.state).in_(sorted(states)),
             col(row.replaced).is_(False),
-            col(row.nonce).in_(select(_BODY.c.nonce)),
+            col(row.nonce).in_(select(BODY.c.nonce)),
             *(() if channel is None else (col(row.channel) == channel,)),
         )
         return self._run(
