@@ -23,7 +23,7 @@ from incident_flows.core.form_text import as_text
 from incident_flows.core.forms import Filled
 from incident_flows.errors import InputError
 from incident_flows.flows import connected
-from incident_flows.flows.forms import FORM_STAYS, FORMS_A_TICK, HALF_MADE, KEY, live, offer
+from incident_flows.flows.asking import FORM_STAYS, FORMS_A_TICK, HALF_MADE, KEY, live, offer
 from incident_flows.flows.guard import guarded
 from incident_flows.flows.mirror import Shown, mirror
 from incident_flows.flows.phases import Ref

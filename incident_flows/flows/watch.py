@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 
 from incident_flows.flows import connected
 from incident_flows.flows.approving import offer_approvals
-from incident_flows.flows.forms import offer_forms
+from incident_flows.flows.asking import offer_forms
 from incident_flows.flows.guard import guarded, told
 from incident_flows.flows.letters import begin_waves
 from incident_flows.flows.mirror import mirror

@@ -125,7 +125,8 @@ def _name(row: Any) -> str:
     if row.addressee_kind != "authority":
         return f"notice to {duty or key}"
     short = key.partition("-")[2].replace("-", " ").upper() or key
-    return f"{short} notice" if duty == "authority" else f"{short} notice · {duty}"
+    more = duty.removeprefix("authority").strip()
+    return f"{short} notice · {more}" if more else f"{short} notice"
 
 
 def _state(

@@ -10,7 +10,7 @@ from prefect.logging import disable_run_logger
 
 from incident_flows.errors import NotApprovedError, PermissionDeniedError
 from incident_flows.flows.approving import Approval, answered, offer_approvals
-from incident_flows.flows.forms import Known, _decide, acknowledge, correct_facts
+from incident_flows.flows.forms import Known, acknowledge, correct_facts, decided_in_form
 from incident_flows.flows.mirror import mirror
 from incident_flows.services.decide import decide
 from incident_flows.services.desk import acting
@@ -104,9 +104,9 @@ def test_what_takes_two_people_is_not_taken_from_a_name_alone(
     ref = waiting[0]
     decide(house.desk, ref, "risk", "unlikely", because="sealed", actor=house.person(), now=house.now)
     with disable_run_logger(), pytest.raises(PermissionDeniedError, match="two people"):
-        _decide(ref, "risk", "unlikely", "sealed", "boris")
+        decided_in_form(ref, "risk", "unlikely", "sealed", "boris")
     with disable_run_logger():
-        state = _decide(ref, "risk", "unlikely", "sealed", "boris", pyotp.TOTP(SEED).at(house.now))
+        state = decided_in_form(ref, "risk", "unlikely", "sealed", "boris", pyotp.TOTP(SEED).at(house.now))
     assert state.name == "Decided"
 
 

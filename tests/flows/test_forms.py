@@ -9,8 +9,9 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from incident_flows.errors import InputError
+from incident_flows.flows.asking import offer_forms
 from incident_flows.flows.deployments import deployments
-from incident_flows.flows.forms import Report, _decide, offer_forms
+from incident_flows.flows.forms import Report, decided_in_form
 from incident_flows.flows.mirror import mirror
 from incident_flows.services.decide import decide
 
@@ -89,7 +90,7 @@ def test_an_answer_in_the_works_is_left_alone(served: Any, house: Any, tick: Any
 def test_where_nobody_serves_the_forms_none_is_offered_and_nothing_fails(
     board: Any, house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("incident_flows.flows.forms.ASK", "ask/of-another-house")
+    monkeypatch.setattr("incident_flows.flows.asking.ASK", "ask/of-another-house")
     house.open_unknown()
     assert offer_forms(mirror(house.desk, now=house.now)) == 0
 
@@ -105,7 +106,7 @@ def test_an_unanswered_field_of_the_report_stays_unknown() -> None:
 def test_a_reason_that_holds_an_address_is_refused(house: Any) -> None:
     ref = house.open()
     with disable_run_logger(), pytest.raises(InputError, match="holds an address"):
-        _decide(ref, "risk", "high-risk", "ana@example.org complained", "")
+        decided_in_form(ref, "risk", "high-risk", "ana@example.org complained", "")
 
 
 def test_every_deployment_is_a_flow_and_no_form_asks_for_a_story() -> None:

@@ -57,6 +57,9 @@ def test_a_wave_is_one_run_of_tasks_with_counts_only(
     assert (account["people"], account["doubled"]) == (45, 0)
     with desk.database.read() as tx:
         assert tx.notices.get(ref, notice.ref).state == "sent"
+    progress = board.artifacts()[f"{ref.lower()}-{notice.ref.lower()}-letters"]
+    assert (progress["type"], progress["data"]) == ("progress", 100.0)
+    assert "45 of 45 people told" in progress["description"]
     [run] = [one for one in board.runs() if "wave 1" in one["name"]]
     assert run["parameters"] == {"incident": ref, "notice": notice.ref, "wave": 1}
     assert "people.example" not in str(board.runs())
