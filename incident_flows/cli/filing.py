@@ -189,14 +189,12 @@ def explain(
 ) -> None:
     """Say why filings of an incident say different things; without --because, list what differs."""
     from incident_flows.services.story import explain as explained
-    from incident_flows.services.story import story_json
+    from incident_flows.services.story import story_of
 
     desk = common.desk()
     if because:
         explained(desk, incident, keys or [], because=because, actor=common.actor(desk, as_), now=common.now())
-    with desk.database.read() as tx:
-        tx.incidents.get(incident)
-        story = story_json(tx, incident)
+    story = story_of(desk, incident)
     if json:
         render.print_json(story)
         return

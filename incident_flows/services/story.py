@@ -113,6 +113,13 @@ def explain(
     return chosen
 
 
+def story_of(desk: Desk, ref: str) -> dict[str, Any]:
+    """Return what `breach explain --json` prints."""
+    with desk.database.read() as tx:
+        tx.incidents.get(ref)
+        return story_json(tx, ref)
+
+
 def story_json(tx: Tx, ref: str) -> dict[str, Any]:
     """Return what differs and waits for a word, and what was explained, for people and programs."""
     telling = Telling(tx, ref)

@@ -33,9 +33,12 @@ def test_the_same_request_gets_the_same_answer_and_another_under_its_key_none(pr
     assert (other.status_code, other.headers["content-type"]) == (409, "application/problem+json")
     assert program.post(f"{V1}/assess", json=FACTS, headers=KEY).status_code == 409  # another route is another request
     assert _opened(programs) == 1
-    # A key is its token's own.
+    # A key is its token's own, and no way around a role that was taken away.
     assert programs.program("boris").post(AT, json=FACTS, headers=KEY).status_code == 201
     assert _opened(programs) == 2
+    with programs.desk.database.write() as tx:
+        tx.accounts.set_roles("anna", ["auditor"])
+    assert program.post(AT, json=FACTS, headers=KEY).status_code == 403
 
 
 def test_what_was_refused_did_nothing_and_leaves_its_key_free(programs: Programs) -> None:

@@ -194,3 +194,24 @@ def test_a_dossier_goes_out_and_a_changed_one_does_not_pass(programs: Programs) 
     assert damaged.status_code == 422
     assert "is no dossier" in damaged.json()["detail"]
     assert program.get(f"{V1}/verify").json()["whole"] is True
+
+
+def test_what_a_token_may_not_is_refused_before_its_body_is_read(programs: Programs) -> None:
+    program = programs.program("anna", ["read"])
+    assert program.post(f"{V1}/incidents", content=b"{").status_code == 403
+    assert program.post(f"{V1}/incidents/{REF}/recipients/import", content=b"x" * 1000).status_code == 403
+
+
+def test_an_authoritys_question_and_an_explanation_come_by_program_too(programs: Programs) -> None:
+    programs.house.open("aimigos-studio")
+    program, at = programs.program("anna"), f"{V1}/incidents/{REF}"
+    asked = {
+        "obligation": "eu-gdpr/tell-authority@es-aepd", "question": "How many children?",
+        "received": "2026-11-22T08:00:00+01:00", "due": "2026-11-25T12:00:00+01:00",
+    }  # fmt: skip
+    assert program.post(f"{at}/questions", json=asked).json()["due_at"].startswith("2026-11-25T11:00:00")
+    assert "offset" in program.post(f"{at}/questions", json={**asked, "due": "2026-11-25T12:00:00"}).json()["detail"]
+    assert program.get(f"{at}/story").json()["open"] == []
+    nothing = program.post(f"{at}/explanations", json={"keys": ["people.total"], "because": "counted anew"})
+    assert nothing.status_code == 422
+    assert program.get(f"{at}/letters").json()["by_notice"] == {}

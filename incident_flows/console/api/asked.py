@@ -92,6 +92,24 @@ class Reason(Asked):
     because: Sentence
 
 
+class Explanation(Asked):
+    """Why filings of an incident say different things."""
+
+    keys: Annotated[
+        list[Id], Field(default_factory=list, max_length=100, description="Such as people.total; without, all")
+    ]
+    because: Sentence
+
+
+class Question(Asked):
+    """What an authority asks of its own accord, and by when."""
+
+    obligation: Id
+    question: Annotated[str, Field(min_length=1, max_length=20_000)]
+    received: Annotated[str, Field(max_length=80, description="An instant with its offset")]
+    due: Annotated[str, Field(max_length=80, description="An instant with its offset")]
+
+
 class Sending(Asked):
     """What is to be sent; without a notice, all that is approved."""
 

@@ -22,6 +22,7 @@ from incident_flows.console.api.shapes import Problem
 from incident_flows.console.gate import SAFE
 from incident_flows.console.page import desk_of, now_of
 from incident_flows.console.problem import MEDIA_TYPE
+from incident_flows.console.signed import May
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import InputError
 from incident_flows.services.desk import Desk
@@ -106,9 +107,12 @@ class Once(APIRoute):
         """Return what answers a request."""
         handler = super().get_route_handler()
         takes_json = self.body_field is not None
+        asks = [one.call for one in self.dependant.dependencies if isinstance(one.call, May)]
 
         async def once(request: Request) -> Response:
-            if request.method in SAFE or request.state.token is None:
+            for allowed in asks:  # before anything is read or answered again
+                allowed(request)
+            if request.method in SAFE:
                 return await handler(request)
             if takes_json:
                 content = await request.body()
@@ -147,9 +151,13 @@ async def _once(request: Request, handler: Any, digest: str) -> Response:
 async def _spooled(request: Request) -> tuple[IO[bytes], str]:
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when the request was answered
     digest = hashlib.sha256()
-    async for chunk in request.stream():
-        digest.update(chunk)
-        await run_in_threadpool(file.write, chunk)
+    try:
+        async for chunk in request.stream():
+            digest.update(chunk)
+            await run_in_threadpool(file.write, chunk)
+    except BaseException:  # whoever sends broke off
+        file.close()
+        raise
     file.seek(0)
     return cast(IO[bytes], file), digest.hexdigest()
 

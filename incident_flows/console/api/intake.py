@@ -21,8 +21,10 @@ FORGED = "the signature does not fit; nothing was believed"
 @router.post("/intake/{source}", dependencies=[Depends(stranger)])
 async def take(request: Request, source: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,40}$")]) -> Response:
     """Take in one delivery; who may send it is proved by its signature over id, time and the bytes themselves."""
-    body = await request.body()
     desk, now, headers = desk_of(request), now_of(request), dict(request.headers)
+    if source not in {one.source for one in desk.intake}:  # a door that is not set up reads nothing
+        return problem(FORGED, 401)
+    body = await request.body()
 
     def taken() -> Response:
         try:

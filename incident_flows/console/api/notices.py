@@ -1,9 +1,10 @@
-"""Notices: draft, read, approve, send back, send, file, resolve a doubt."""
+"""Notices: draft, read, explain, approve, send back, send, file, resolve a doubt; questions of authorities."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -23,15 +24,21 @@ from incident_flows.console.api.base import (
     shown_to_be,
 )
 from incident_flows.console.signed import may
+from incident_flows.core.instants import parse_instant
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import InputError, PermissionDeniedError
 from incident_flows.services import show
 from incident_flows.services.approve import approve, reject
 from incident_flows.services.broadcast import switch_letters
 from incident_flows.services.draft import Wanted, draft
+from incident_flows.services.follow import followed
 from incident_flows.services.notify import notify, resolve_doubt
+from incident_flows.services.question import asked as record_question
+from incident_flows.services.story import explain, story_of
 
 router = APIRouter(prefix=f"{V1}/incidents/{{ref}}", route_class=Once, responses=PROBLEMS, tags=["notices"])
+Reads = Annotated[Actor, Depends(may("read"))]
+Drafts = Annotated[Actor, Depends(may("draft"))]
 Notifies = Annotated[Actor, Depends(may("notify"))]
 Approves = Annotated[Actor, Depends(may("approve"))]
 NO_CODE = (
@@ -42,7 +49,7 @@ NO_CODE = (
 
 @router.post("/drafts", response_model=shapes.Drafts)
 def drafted(
-    desk: At, now: Now, ref: Ref, body: asked.Draft, actor: Annotated[Actor, Depends(may("draft"))]
+    desk: At, now: Now, ref: Ref, body: asked.Draft, actor: Drafts
 ) -> Response:
     """Render notices, and list every field that is still empty."""
     more = Wanted(
@@ -66,7 +73,7 @@ def read(
     desk: At,
     ref: Ref,
     notice: NoticeRef,
-    actor: Annotated[Actor, Depends(may("read"))],
+    actor: Reads,
     english: Annotated[bool, Query(description="The same in English, for reading only")] = False,
     variant: Annotated[
         str | None, Query(max_length=60, description="Another wording of a letter, such as US-CA")
@@ -94,6 +101,44 @@ def rejected(
     if not shown_to_be(desk, actor, code, now=now):
         raise PermissionDeniedError(NO_CODE)
     return answered(show.notice_json(reject(desk, ref, notice, because=body.because, actor=actor, now=now)))
+
+
+@router.post("/explanations", response_model=shapes.Story)
+def explained(desk: At, now: Now, ref: Ref, body: asked.Explanation, actor: Drafts) -> Response:
+    """Say why filings of the incident say different things."""
+    explain(desk, ref, body.keys, because=body.because, actor=actor, now=now)
+    return answered(story_of(desk, ref))
+
+
+@router.get("/story", response_model=shapes.Story)
+def story(desk: At, ref: Ref, actor: Reads) -> Response:
+    """Return where filings of the incident say different things."""
+    return answered(story_of(desk, ref))
+
+
+@router.post("/questions", response_model=shapes.Asked)
+def questioned(
+    desk: At, now: Now, ref: Ref, body: asked.Question, actor: Annotated[Actor, Depends(may("update"))]
+) -> Response:
+    """Record an authority's own question: a clock of its own, answered by a notice."""
+    row = record_question(
+        desk, ref, body.obligation, question=body.question, received=_instant("received", body.received),
+        due=_instant("due", body.due), actor=actor, now=now,
+    )  # fmt: skip
+    return answered({"id": ref, "obligation": row.oid, "due_at": row.due_at.isoformat()})
+
+
+def _instant(name: str, text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+@router.get("/letters", response_model=shapes.Followed)
+def letters(desk: At, ref: Ref, actor: Reads) -> Response:
+    """Return what became of the incident's letters, by the provider's events."""
+    return answered({"id": ref, **followed(desk, ref).to_json()})
 
 
 @router.post("/notify", response_model=list[shapes.Sent])

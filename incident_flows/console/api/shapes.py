@@ -206,6 +206,30 @@ class Sent(Shape):
     next: str | None
 
 
+class Story(Shape):
+    """Where filings say different things: what waits for a word, and what was explained."""
+
+    open: list[dict[str, Any]]
+    explained: list[dict[str, Any]]
+
+
+class Asked(Shape):
+    """An authority's question as an obligation with a clock of its own."""
+
+    id: str
+    obligation: str
+    due_at: str
+
+
+class Followed(Shape):
+    """What became of letters by the provider's events, as counts; and answers counted by hand."""
+
+    id: str
+    by_notice: dict[str, dict[str, int]]
+    replies: int
+    calls: int
+
+
 class Incident(Shape):
     """One incident whole; contract §6."""
 
