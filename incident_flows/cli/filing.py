@@ -99,6 +99,11 @@ def draft(
             render.say(f"  ! {one.fallback}")
         for line in _remarks(incident, row, more):
             render.say(line)
+        if row.variants:
+            render.say(
+                f"  other wordings, under the same hash: {', '.join(sorted(row.variants))} "
+                f"(`breach show {incident} --notice {row.ref} --variant KEY`)"
+            )
         if row.changes:
             kinds = ("changed", "added", "open")
             counts = ", ".join(f"{len(row.changes[kind])} {kind}" for kind in kinds)

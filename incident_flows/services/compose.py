@@ -97,7 +97,7 @@ def compose(
     inserts: list[Insert] = []
     if kind == "people":
         inserts = inserts_for(tx, desk, tx.incidents.get(ref).id, rows, facts, language)
-        merged = {**merged, "content": contents_elsewhere(desk, rows, {one.place for one in inserts})}
+        merged = {**merged, "content": contents_elsewhere(desk, rows, facts)}
     rendered = desk.library.notices.render(
         kind,
         language,

@@ -122,7 +122,7 @@ def contents_by_place(desk: Desk, rows: Iterable[Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in rows:
         regime = desk.library.lawbook.regimes.get(row.duty.partition("/")[0])
-        if regime is not None and regime.place in desk.library.lawbook.places:
+        if _applies(row) and regime is not None and regime.place in desk.library.lawbook.places:
             found.setdefault(regime.place, []).extend((row.detail or {}).get("content", ()))
     return found
 
@@ -153,15 +153,21 @@ def lacking(tx: Tx, desk: Desk, notice: Any) -> str | None:
     return None
 
 
-def contents_elsewhere(desk: Desk, rows: Iterable[Any], places: Collection[str]) -> list[str]:
-    """Return what the other laws want in the letter: what its own text is to answer."""
-    regimes = desk.library.lawbook.regimes
+def contents_elsewhere(desk: Desk, rows: Iterable[Any], facts: Facts) -> list[str]:
+    """Return what the laws want that ask for no wording of their own: what the letter's own text is to answer."""
+    inserts = desk.library.notices.inserts
+    apart = {place for place, found in contents_by_place(desk, rows).items() if inserts.needed(found, facts)}
     found: dict[str, None] = {}
     for row in rows:
-        regime = regimes.get(row.duty.partition("/")[0])
-        if regime is None or regime.place not in places:
+        regime = desk.library.lawbook.regimes.get(row.duty.partition("/")[0])
+        if _applies(row) and (regime is None or regime.place not in apart):
             found |= dict.fromkeys((row.detail or {}).get("content", ()))
     return list(found)
+
+
+def _applies(row: Any) -> bool:
+    """Return whether a law has something to say; of one that only may have, nothing is asked of the letter yet."""
+    return row.reach != "unknown" or row.decided is not None
 
 
 def beyond(missing: Iterable[Missing], known: Iterable[Missing]) -> list[Missing]:
