@@ -12,8 +12,8 @@ from incident_flows.cli import common
 if TYPE_CHECKING:
     from incident_flows.core.lifecycle import Actor
     from incident_flows.services.desk import Desk
-    from incident_flows.services.notify import Sent
     from incident_flows.services.sending import Progress
+    from incident_flows.services.sent import Sent
 
 LONGEST_WAIT = timedelta(minutes=2)  # a longer one is left to the tick
 

@@ -12,11 +12,12 @@ from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.doubts import CANCELLED_AT_ONCE, MARGIN
 from incident_flows.services.follow import count
 from incident_flows.services.letters import MODES, lease_of, letter_of, list_of, policy_of
-from incident_flows.services.notify import Sent, settle
+from incident_flows.services.notify import settle
 from incident_flows.services.packing import pack
 from incident_flows.services.refusals import BY_ENGINE
 from incident_flows.services.second import plan_second, queue_refused
 from incident_flows.services.sending import Progress, Round, send_round
+from incident_flows.services.sent import Sent
 from notifications import NotificationError
 
 ONE_BY_ONE = "one-by-one"  # the mode of channels that take one message at a time

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -27,6 +26,7 @@ from incident_flows.services.exact import exact_of, require_approved
 from incident_flows.services.filling import to_copy
 from incident_flows.services.letters import counts_of
 from incident_flows.services.people import person
+from incident_flows.services.sent import Sent
 from incident_flows.services.told import told
 from incident_flows.storage.tables import NoticeState
 from notifications import (
@@ -41,35 +41,6 @@ from notifications import (
 MAX_ATTEMPTS = 20
 RETRY = timedelta(minutes=1)
 UNSET_SENDER = "Sender not set <sender-not-set@breach.example>"
-
-
-@dataclass
-class Sent:
-    """What notifying did for one notice.
-
-    Attributes:
-        state: The notice's state afterwards.
-        counts: Deliveries by state.
-        form: For a portal: what to copy there, field by field.
-        next: What a person has to do now, if anything.
-    """
-
-    notice: str
-    state: str
-    counts: dict[str, int] = field(default_factory=dict)
-    form: str | None = None
-    next: str | None = None
-    ended: str | None = None  # why a round of letters ended
-    resume_at: datetime | None = None  # when it may go on
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `breach notify --json` prints of one notice."""
-        found = asdict(self)
-        resume_at = found.pop("resume_at")
-        ended = found.pop("ended")
-        if ended is not None:
-            found |= {"ended": ended, "resume_at": resume_at.isoformat() if resume_at else None}
-        return found
 
 
 def notify(

@@ -130,6 +130,33 @@ def test_doctor_shows_no_secret_and_wants_a_sender_where_mail_leaves(
     assert "hunter2" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("value", "level", "says"),
+    [
+        ("wazuh@aimigos-studio=SECRET", "ok", "/intake/wazuh"),
+        ("wazuh@aimigos-studio=SECRET,SECRETSECRET", "ok", "2 secrets"),
+        ("wazu@aimigos-studio=SECRET", "fail", "no such product"),
+        ("wazuh@acme=SECRET", "fail", "no such organisation"),
+        ("wazuh@aimigos-studio=short", "fail", "24 random bytes"),
+    ],
+)
+def test_doctor_looks_at_who_may_hand_in_alerts_and_shows_no_secret(
+    home: Path, monkeypatch: pytest.MonkeyPatch, value: str, level: str, says: str
+) -> None:
+    secret = "5f" * 24
+    monkeypatch.setenv("BREACH_INTAKE", value.replace("SECRET", secret))
+    result = breach("doctor", "--json")
+    [found] = [one for one in json.loads(result.stdout) if one["name"] == "intake"]
+    assert found["level"] == level
+    assert says in found["words"] + found["then"]
+    assert secret not in result.stdout
+
+
+def test_doctor_finds_a_key_of_the_provider_that_is_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREACH_SENDGRID_WEBHOOK_KEYS", "bm8ga2V5")
+    assert _levels(breach("doctor", "--json"))["events"] == "fail"
+
+
 def test_doctor_says_that_the_port_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -16,8 +16,9 @@ from incident_flows.services.approve import approve
 from incident_flows.services.broadcast import switch_letters
 from incident_flows.services.close import against_closing
 from incident_flows.services.draft import draft
-from incident_flows.services.notify import Sent, notify, resolve_doubt
+from incident_flows.services.notify import notify, resolve_doubt
 from incident_flows.services.recipients import import_recipients
+from incident_flows.services.sent import Sent
 from incident_flows.services.show import show
 from incident_flows.services.update import change_facts
 from incident_flows.services.watch import tick
