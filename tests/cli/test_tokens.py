@@ -18,7 +18,7 @@ def test_a_token_is_shown_once_listed_by_its_beginning_and_revoked(breach: Termi
 
 def test_a_token_that_cannot_be_made_says_what_to_write(breach: Terminal) -> None:
     breach("token list")  # makes the account of who types
-    assert "choose among acknowledge, approve" in breach.refused(*"token add siem --scope all".split())
-    assert "write 2027-06-30" in breach.refused(*"token add siem --scope read --expires tomorrow".split())
-    assert "a day to come" in breach.refused(*"token add siem --scope read --expires 2020-01-01".split())
-    assert "no such token" in breach.refused(*"token revoke T-0009".split())
+    assert "choose among acknowledge, approve" in breach.refused(*["token", "add", "siem", "--scope", "all"])
+    assert "write 2027-06-30" in breach.refused(*["token", "add", "siem", "--scope", "read", "--expires", "tomorrow"])
+    assert "a day to come" in breach.refused(*["token", "add", "siem", "--scope", "read", "--expires", "2020-01-01"])
+    assert "no such token" in breach.refused(*["token", "revoke", "T-0009"])
