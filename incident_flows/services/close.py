@@ -66,9 +66,14 @@ def against_closing(tx: Tx, ref: str) -> list[Unfinished]:
                 f"breach facts {ref} key=value, or decide each",
             )
         )
+    second = set(tx.seconds.notices())
     for notice in tx.notices.list(ref):
         if notice.state in ("in-doubt", "sending"):
             found.append(Unfinished(notice.ref, f"is {notice.state}", f"breach notify {ref} {notice.ref}"))
+        elif notice.id in second:
+            found.append(
+                Unfinished(notice.ref, "letters to second addresses are to go", f"breach notify {ref} {notice.ref}")
+            )
     return found
 
 

@@ -61,6 +61,8 @@ def notice_pdf(desk: Desk, incident: Any, row: Any) -> bytes:
         marks.append(words.say(language, "draft"))
     people = row.kind == "people"
     blocks = letter_blocks(row.subject, row.text, row.html) if people else blocks_of(row.text)
+    for key, one in sorted(row.variants.items()):
+        blocks += [{"kind": "break"}, {"kind": "heading", "text": f"{key}: {one['subject']}"}, *blocks_of(one["text"])]
     blocks += form_blocks(desk, row)
     blocks += [
         {"kind": "item", "text": f"{one['name']} (SHA-256 {one['sha256']})"}

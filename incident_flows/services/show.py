@@ -262,7 +262,7 @@ def notice_json(row: Any, *, text: bool = False) -> dict[str, Any]:
         "approvals": row.approvals,
         "variants": sorted(row.variants),
     }
-    return {**found, "text": row.text, "html": row.html, "form": row.form} if text else found
+    return {**found, "text": row.text, "html": row.html, "form": row.form, "wordings": row.variants} if text else found
 
 
 def variant_json(row: Any, key: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from incident_flows.errors import IllegalTransitionError
 from incident_flows.services.approve import approve
 from incident_flows.services.broadcast import switch_letters
 from incident_flows.services.by_post import GivenOut, give_out
+from incident_flows.services.close import against_closing
 from incident_flows.services.draft import draft
 from incident_flows.services.follow import count, followed, receive
 from incident_flows.services.recipients import import_recipients
@@ -125,6 +126,9 @@ def test_nothing_goes_to_second_addresses_while_a_person_has_stopped_the_letters
     _event(post, "ana@people.example", "bounce")
     post.tick(minutes=5)
     assert _mailed(post)["ana@second.example"] == 0
+    with post.desk.database.read() as tx:
+        open_ones = [one.because for one in against_closing(tx, ref)]
+    assert "letters to second addresses are to go" in open_ones
     switch_letters(post.desk, ref, notice, "go", because="", actor=post.house.person(), now=post.house.now)
     post.tick(minutes=5)
     assert _mailed(post)["ana@second.example"] == 1
@@ -140,7 +144,7 @@ STEPS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=4, max_size=14))
 def test_nobody_gets_the_letter_twice_anywhere(post: Post, steps: list[Any]) -> None:
     post.provider.accepted.clear()

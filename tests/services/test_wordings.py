@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 
 from incident_flows.errors import IllegalTransitionError, NotApprovedError
 from incident_flows.knowledge.inserts import Inserts
 from incident_flows.services.approve import approve
+from incident_flows.services.document import notice_document
 from incident_flows.services.draft import draft
-from incident_flows.services.exact import exact_of
+from incident_flows.services.exact import exact_of, exact_sha256
 from incident_flows.services.people import Person
 from incident_flows.services.recipients import import_recipients
 from incident_flows.services.show import variant_json
@@ -204,6 +206,17 @@ def test_packing_broken_off_leaves_nobody_out_and_packs_nobody_twice(
             post.notify(ref, notice.ref)
     assert post.notify(ref, notice.ref).counts == {"sent": 40}
     assert len(_letters(post)) == 40
+
+
+def test_the_record_holds_every_wording_that_the_hash_covers(post: Post, tmp_path: Path) -> None:
+    ref = _opened(post)
+    notice = _drafted(post, ref)
+    found, pdf = notice_document(post.desk, ref, notice.ref)
+    assert exact_sha256(found["subject"], found["text"], found["html"], {}, [], found["wordings"]) == notice.sha256
+    (tmp_path / "notice.pdf").write_bytes(pdf)
+    pages = "".join(page.extract_text() for page in PdfReader(tmp_path / "notice.pdf").pages)
+    assert "Notice of Data Breach" in pages
+    assert "There is no parent company." in pages
 
 
 def test_a_wording_is_shown_by_its_key(post: Post) -> None:
