@@ -54,16 +54,19 @@ def open_incident(
     with desk.database.write() as tx:
         if request_key is not None and (known := tx.incidents.by_request_key(request_key)) is not None:
             return Opened(known.ref, False, None)
+        key = desk.vault.new_incident_key()
         incident = tx.incidents.open(
             title=facts.title or f"Breach at {facts.organisation.trading_name or facts.organisation.id}",
             organisation_id=facts.organisation.id,
             drill=drill,
             opened_at=now,
             opened_by=actor.name,
-            wrapped_key=desk.vault.new_incident_key(),
+            wrapped_key=key,
             ladder=frozen_ladders(desk),
             request_key=request_key,
         )
+        if incident.wrapped_key != key:  # the same request came twice at once, and the other one was first
+            return Opened(incident.ref, False, None)
         stored = dumped(facts)
         tx.incidents.add_facts(
             incident.ref,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -169,3 +171,20 @@ def test_while_no_key_is_set_up_nothing_is_believed(programs: Programs) -> None:
     programs.desk.event_keys = ("bm8ga2V5",)  # ours is broken: the provider shall try again
     assert programs.holding(None).post("/callbacks/sendgrid", content=EVENTS, headers=headers).status_code == 503
     assert _waiting(programs) == 0
+
+
+def test_the_same_alert_several_times_at_once_opens_one_incident(gate: Programs) -> None:
+    body = json.dumps(ALERT).encode()
+    headers, begin = _signed(body, OLD, gate.house.now), Barrier(6)
+
+    def post(_: int) -> Any:
+        begin.wait(30)
+        return _post(gate, body, headers)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(post, range(6)))
+    assert {one.status_code for one in answers} == {200}
+    taken = [one.json()[0] for one in answers]
+    assert {one["id"] for one in taken} == {"INC-2026-0001"}
+    assert [sum(one[what] for one in taken) for what in ("created", "fresh")] == [1, 1]
+    assert [one.act for one in gate.journal()].count("opened") == 1
