@@ -85,6 +85,7 @@ def tick(desk: Desk, *, now: datetime) -> Tick:
         beat(desk, now=now)
     with desk.database.write() as tx:
         tx.leases.put("last-tick", now.isoformat())
+        tx.named_requests.tidy(now)
     return done
 
 

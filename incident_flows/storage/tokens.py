@@ -81,7 +81,7 @@ class NamedRequests(Noun):
 
         The caller has it if `claim` is theirs.
         """
-        self._run(delete(NamedRequestRow).where(col(NamedRequestRow.expires_at) <= now))
+        self.tidy(now)
         values = {"request": request, "claim": claim, "claimed_until": until, "expires_at": expires_at}
         if not self._insert_new(NamedRequestRow, [{"name": name, "answer": None, **values}]):
             self._run(
@@ -97,6 +97,10 @@ class NamedRequests(Noun):
         found = self._one(select(NamedRequestRow).where(col(NamedRequestRow.name) == name))
         assert found is not None
         return found
+
+    def tidy(self, now: datetime) -> int:
+        """Forget requests whose time is over; return how many."""
+        return self._run(delete(NamedRequestRow).where(col(NamedRequestRow.expires_at) <= now))
 
     def answer(self, name: str, claim: str, answer: bytes) -> None:
         """Store what was answered, if the claim still holds."""

@@ -7,9 +7,11 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from incident_flows.errors import IllegalTransitionError
 from incident_flows.services.once import Claimed, claim
+from incident_flows.services.watch import tick
 from tests.api.conftest import FACTS, V1, Programs
 
 KEY = {"Idempotency-Key": "5f8a"}
@@ -96,3 +98,16 @@ def test_a_list_is_named_by_its_bytes(programs: Programs) -> None:
     first = program.post(at, content=rows, headers=KEY)
     assert program.post(at, content=rows, headers=KEY).json() == first.json()  # not: one duplicate
     assert program.post(at, content=rows + "ben@people.example\n", headers=KEY).status_code == 409
+
+
+def _kept(programs: Programs) -> int:
+    with programs.desk.database._engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM named_request")).scalar_one())
+
+
+def test_a_tick_forgets_answers_after_a_day(programs_on_each: Programs) -> None:
+    programs = programs_on_each
+    assert programs.program("anna").post(f"{V1}/assess", json=FACTS, headers=KEY).status_code == 200
+    for hours, left in ((23, 1), (2, 0)):
+        tick(programs.desk, now=programs.house.advance(hours=hours))
+        assert _kept(programs) == left
