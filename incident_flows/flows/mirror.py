@@ -26,7 +26,7 @@ from prefect.variables import Variable
 from incident_flows.flows import connected
 from incident_flows.flows.events import tell_events
 from incident_flows.flows.pages import Page, clock_rows, left, pages
-from incident_flows.flows.runs import bring, lines
+from incident_flows.flows.runs import Made, bring, lines
 from incident_flows.services.board import Board, board_of, boards, open_refs
 from incident_flows.services.board_policy import board_policy
 from incident_flows.services.desk import Desk
@@ -66,22 +66,37 @@ def mirror(desk: Desk, *, now: datetime, only: str | None = None, wait: float = 
         only: The incident to show; without it, all of them and the wall.
         wait: Seconds to wait for another mirror to end.
     """
-    shown = Shown()
     if not _alone(desk, wait=wait):
         return Shown(alone=False)
     try:
-        id_, console = board_id(), connected.console()
-        if only is not None:
-            _look(desk, id_, board_of(desk, only, now=now), shown, now=now, console=console)
-        else:
-            _look_at_all(desk, id_, shown, now=now, console=console)
-            _wall(desk, id_, now=now)
-            _upcoming(desk, id_, now=now)
-            tell_events(desk, id_, ticked_at=now)
+        with get_client(sync_client=True) as client:
+            round_ = _Round(desk, Made(client, board_id()), now, connected.console())
+            if only is not None:
+                _look(round_, board_of(desk, only, now=now))
+            else:
+                _look_at_all(round_)
+                _wall(round_)
+                _upcoming(round_)
+                tell_events(desk, round_.made.board_id, ticked_at=now)
+            return round_.shown
     finally:
         with desk.database.write() as tx:
             tx.leases.release(ALONE, desk.owner)
-    return shown
+
+
+@dataclass
+class _Round:
+    """One round: the server it shows things on, and what it did so far."""
+
+    desk: Desk
+    made: Made
+    now: datetime
+    console: str | None
+    shown: Shown = field(default_factory=Shown)
+
+    def mark(self, about: str) -> str:
+        """Return the name of a mark of this board."""
+        return f"board/{self.made.board_id}/{about}"
 
 
 def _alone(desk: Desk, *, wait: float) -> bool:
@@ -105,31 +120,30 @@ def board_id() -> str:
     return fresh
 
 
-def _look_at_all(
-    desk: Desk, board_id: str, shown: Shown, *, now: datetime, console: str | None
-) -> None:
+def _look_at_all(round_: _Round) -> None:
     """Look at what is open, and at what was open when it was last shown; on a fresh board, at the closed ones too."""
-    key = open_key(board_id)
+    desk, now, key = round_.desk, round_.now, open_key(round_.made.board_id)
     with desk.database.read() as tx:
         before: list[str] | None = tx.leases.get(key)
     since = now - board_policy(desk).closed if before is None else None
     open_now = open_refs(desk, closed_since=since)
-    to_show = list(dict.fromkeys([*open_now, *(before or [])]))
+    known = set(before or ())
+    to_show = [*(ref for ref in open_now if ref not in known), *(before or ())]  # what is new comes first
     if before is None:
         with desk.database.write() as tx:
             tx.leases.put(key, to_show)
     ends = time.monotonic() + PATIENCE
     kept: list[str] = []
     for number, board in enumerate(boards(desk, now=now, refs=to_show)):
-        if time.monotonic() > ends:
-            shown.left = len(to_show) - number
+        if number and time.monotonic() > ends:
+            round_.shown.left = len(to_show) - number
             kept = [*to_show[number:], *kept]  # those left over come first the next time
             break
-        _look(desk, board_id, board, shown, now=now, console=console)
+        _look(round_, board)
         if board.state == "open":
             kept.append(board.ref)
         elif board.closed_at is not None:
-            _closed(desk, board_id, board.ref, board.closed_at)
+            _closed(desk, round_.made.board_id, board.ref, board.closed_at)
     if kept != before:
         with desk.database.write() as tx:
             tx.leases.put(key, kept)
@@ -160,35 +174,32 @@ def forget(desk: Desk, board_id: str, ref: str) -> None:
         tx.leases.forget([f"board/{board_id}/{ref}"])
 
 
-def _look(
-    desk: Desk, board_id: str, board: Board, shown: Shown, *, now: datetime, console: str | None
-) -> None:
-    key = f"board/{board_id}/{board.ref}"
+def _look(round_: _Round, board: Board) -> None:
+    desk, shown = round_.desk, round_.shown
     with desk.database.write() as tx:
         tx.leases.take(ALONE, desk.owner, connected.now(), LEASE)
-        mark: dict[str, Any] = tx.leases.get(key) or {}
+        mark: dict[str, Any] = tx.leases.get(round_.mark(board.ref)) or {}
     shown.decisions[board.ref] = board.decisions if board.state == "open" else ()
-    wanted = list(pages(board, now=now, console=console))
-    with get_client(sync_client=True) as client:
-        if mark.get("fingerprint") != board.fingerprint:
-            _show(desk, client, board_id, board, wanted, mark)
-            shown.changed += 1
-        elif board.state == "open" and not _refreshed(client, mark, wanted):
-            _show(desk, client, board_id, board, wanted, mark)  # deleted in Prefect: make new ones
+    wanted = list(pages(board, now=round_.now, console=round_.console))
+    if mark.get("fingerprint") != board.fingerprint:
+        _show(round_, board, wanted, mark)
+        shown.changed += 1
+    elif board.state == "open" and not _refreshed(round_.made.client, mark, wanted):
+        _show(round_, board, wanted, mark)  # deleted in Prefect: make new ones
 
 
-def _show(
-    desk: Desk, client: SyncPrefectClient, board_id: str, board: Board, wanted: Iterable[Page], mark: Mapping[str, Any]
-) -> None:
+def _show(round_: _Round, board: Board, wanted: Iterable[Page], mark: Mapping[str, Any]) -> None:
     """Bring every run into its state, and the artifacts up to date: a new version of what changed."""
-    key = f"board/{board_id}/{board.ref}"
+    client = round_.made.client
     known: dict[str, dict[str, Any]] = dict(mark.get("pages") or {})
 
     def marked(runs: Mapping[str, Any], fingerprint: str | None = None) -> None:
-        with desk.database.write() as tx:
-            tx.leases.put(key, {"fingerprint": fingerprint, "runs": dict(runs), "pages": known})
+        with round_.desk.database.write() as tx:
+            tx.leases.put(
+                round_.mark(board.ref), {"fingerprint": fingerprint, "runs": dict(runs), "pages": known}
+            )
 
-    runs = bring(client, board_id, lines(board), mark.get("runs") or mark.get("phases") or {}, marked)
+    runs = bring(round_.made, lines(board), mark.get("runs") or mark.get("phases") or {}, marked)
     for page in wanted:
         before = known.get(page.part) or {}
         fresh = page.versions and before.get("same") != page.same
@@ -232,20 +243,22 @@ def _updated(client: SyncPrefectClient, artifact_id: str | None, data: Any, desc
     return True
 
 
-def _wall(desk: Desk, board_id: str, *, now: datetime) -> None:
+def _wall(round_: _Round) -> None:
     """One table over all incidents, under a key that never changes."""
-    running = clocks(desk, None, now=now)
+    now = round_.now
+    running = clocks(round_.desk, None, now=now)
     rows = [
         {"incident": row["incident"], **shown}
         for row, shown in zip(running, clock_rows(running[:WALL_ROWS], now=now), strict=False)
     ]
     words = f"Running clocks, soonest first: {len(rows)} of {len(running)}; as of {now:%Y-%m-%d %H:%M} UTC"
-    _stands(desk, f"board/{board_id}", "wall-of-clocks", rows, words)
+    _stands(round_, f"board/{round_.made.board_id}", "wall-of-clocks", rows, words)
 
 
-def _upcoming(desk: Desk, board_id: str, *, now: datetime) -> None:
+def _upcoming(round_: _Round) -> None:
     """One table of what the engine will tell the team next, and when."""
-    with desk.database.read() as tx:
+    now = round_.now
+    with round_.desk.database.read() as tx:
         steps = tx.steps.upcoming(limit=UPCOMING_ROWS)
     rows = [
         {
@@ -259,17 +272,16 @@ def _upcoming(desk: Desk, board_id: str, *, now: datetime) -> None:
         for step in steps
     ]
     words = f"What the team will be told next: {len(rows)} steps; as of {now:%Y-%m-%d %H:%M} UTC"
-    _stands(desk, f"board/{board_id}/upcoming", "upcoming-steps", rows, words)
+    _stands(round_, round_.mark("upcoming"), "upcoming-steps", rows, words)
 
 
-def _stands(desk: Desk, mark: str, key: str, rows: list[dict[str, Any]], words: str) -> None:
+def _stands(round_: _Round, mark: str, key: str, rows: list[dict[str, Any]], words: str) -> None:
     """Bring the one table of this key up to date; make it if it is not there."""
-    with desk.database.read() as tx:
+    with round_.desk.database.read() as tx:
         known = tx.leases.get(mark)
-    with get_client(sync_client=True) as client:
-        if _updated(client, known, rows, words):
-            return
-        table = ArtifactCreate(type="table", key=key, data=json.dumps(rows), description=words)
-        made = str(client.create_artifact(table).id)
-    with desk.database.write() as tx:
+    if _updated(round_.made.client, known, rows, words):
+        return
+    table = ArtifactCreate(type="table", key=key, data=json.dumps(rows), description=words)
+    made = str(round_.made.client.create_artifact(table).id)
+    with round_.desk.database.write() as tx:
         tx.leases.put(mark, made)

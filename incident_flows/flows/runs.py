@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import Flow, State
@@ -75,8 +75,27 @@ def lines(board: Board) -> Iterator[Line]:
         )  # fmt: skip
 
 
+@dataclass
+class Made:
+    """Where runs are made: the server's client, its board's id, and the deployments asked for so far."""
+
+    client: SyncPrefectClient
+    board_id: str
+    _deployments: dict[str, uuid.UUID | None] = field(default_factory=dict)
+
+    def deployment(self, line: Line) -> uuid.UUID | None:
+        """Return the deployment a line is a run of; None where nobody serves it."""
+        name = f"{line.flow.name}/{line.deployment}"
+        if name not in self._deployments:
+            try:
+                self._deployments[name] = self.client.read_deployment_by_name(name).id
+            except ObjectNotFound:
+                self._deployments[name] = None
+        return self._deployments[name]
+
+
 def bring(
-    client: SyncPrefectClient, board_id: str, wanted: Iterator[Line], known: Mapping[str, Mapping[str, str]],
+    made: Made, wanted: Iterator[Line], known: Mapping[str, Mapping[str, str]],
     mark: Callable[[dict[str, dict[str, str]]], None],
 ) -> dict[str, dict[str, str]]:  # fmt: skip
     """Bring every run into its state, make those there are not, remove those that stand for nothing any more.
@@ -94,18 +113,18 @@ def bring(
         keys.add(line.key)
         before = now.get(line.key, {})
         if before.get("words") != line.words:
-            now[line.key] = {"run": _shown(client, board_id, line, before), "words": line.words}
+            now[line.key] = {"run": _shown(made, line, before), "words": line.words}
             mark(now)
     for key in set(now) - keys:
         with contextlib.suppress(ObjectNotFound):
-            client.delete_flow_run(uuid.UUID(now.pop(key)["run"]))
+            made.client.delete_flow_run(uuid.UUID(now.pop(key)["run"]))
         mark(now)
     return now
 
 
-def _shown(client: SyncPrefectClient, board_id: str, line: Line, before: Mapping[str, str]) -> str:
+def _shown(made: Made, line: Line, before: Mapping[str, str]) -> str:
     """Bring the one run of a line into its present state, and return its id; make it if there is none."""
-    state = line.as_state()
+    client, state = made.client, line.as_state()
     if "run" in before:
         try:
             if before.get("words", "").partition("\n")[0] != line.head:
@@ -114,16 +133,15 @@ def _shown(client: SyncPrefectClient, board_id: str, line: Line, before: Mapping
             return before["run"]
         except ObjectNotFound:
             pass  # deleted in Prefect: it is ours to make again
-    try:
-        deployment = client.read_deployment_by_name(f"{line.flow.name}/{line.deployment}")
-    except ObjectNotFound:  # nobody serves them here
+    deployment = made.deployment(line)
+    if deployment is None:
         run = client.create_flow_run(
             line.flow, name=line.name, parameters=dict(line.parameters), tags=line.tags, state=state
         )
         return str(run.id)
     run = client.create_flow_run_from_deployment(
-        deployment.id, name=line.name, parameters=dict(line.parameters), tags=line.tags, state=state,
-        idempotency_key=f"{board_id}/{line.parameters['incident']}/{line.key}",
+        deployment, name=line.name, parameters=dict(line.parameters), tags=line.tags, state=state,
+        idempotency_key=f"{made.board_id}/{line.parameters['incident']}/{line.key}",
     )  # fmt: skip
     if run.state is None or (run.state.name, run.state.message) != (line.state, line.message):
         client.set_flow_run_state(run.id, state, force=True)  # made before, by a process that died then

@@ -69,16 +69,21 @@ def test_automations_stand_as_written_and_changes_are_put_back(served: Any) -> N
 
 
 def test_every_change_of_state_is_an_event_once(served: Any, house: Any) -> None:
+    of_others = {one["id"] for one in _events(served, "breach.opened")}  # events outlive the tests that told them
+
+    def opened() -> list[dict[str, Any]]:
+        return [one for one in _events(served, "breach.opened") if one["id"] not in of_others]
+
     mirror(house.desk, now=house.now)
     ref = house.open()
     mirror(house.desk, now=house.advance(minutes=1))
-    events = wait_for(lambda: _events(served, "breach.opened"))
+    events = wait_for(opened)
     assert [one["resource"]["prefect.resource.id"] for one in events] == [f"breach.incident.{ref}"]
     assert events[0]["payload"]["incident"] == ref
     assert "Laptop" not in json.dumps(events)
     mirror(house.desk, now=house.advance(minutes=1))
     wait_for(lambda: len(_events(served, "breach.tick")) >= 3)
-    assert len(_events(served, "breach.opened")) == 1
+    assert len(opened()) == 1
 
 
 def test_an_open_question_near_its_end_is_an_event_of_its_own(served: Any, house: Any) -> None:

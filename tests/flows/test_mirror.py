@@ -145,3 +145,17 @@ def test_only_one_process_shows_the_board_at_a_time(board: Any, house: Any) -> N
     assert board.artifacts() == {}
     house.advance(seconds=31)
     assert mirror(house.desk, now=house.now).alone is True
+
+
+def test_a_round_without_time_goes_on_where_the_last_one_ended_and_begins_with_what_is_new(
+    board: Any, house: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("incident_flows.flows.mirror.PATIENCE", 0.0)
+    refs = [house.open() for _ in range(3)]
+    rounds = []
+    for number in range(4):
+        if number == 2:
+            refs.append(house.open())
+        shown = mirror(house.desk, now=house.now)
+        rounds.append((list(shown.decisions), shown.left))
+    assert rounds == [([refs[0]], 2), ([refs[1]], 2), ([refs[3]], 3), ([refs[2]], 3)]
