@@ -85,3 +85,32 @@ def test_who_is_set_apart_is_counted_once_and_scheduled_letters_are_not_sent_yet
 
 def _part(nonce: str, count: int, state: str, kind: str | None) -> dict[str, Any]:
     return {"nonce": nonce, "count": count, "numbers": b"", "sealed": b"s", "state": state, "error_kind": kind}
+
+
+def test_the_copies_of_a_batch_go_with_its_nonce_and_are_destroyed_by_themselves(
+    database: Database, notice: Any, noon: datetime
+) -> None:
+    with database.write() as tx:
+        first, second, _ = tx.letters.page(notice.id)
+        assert not tx.letters.set(first.id, "claimed", nonce="other", sealed=b"other")
+        assert (tx.letters.body("n0"), tx.letters.body("other")) == (b"s", None)
+        assert tx.letters.set(first.id, "planned", nonce="other", sealed=b"other")
+        assert tx.letters.set(second.id, "planned", state="cancelled", sealed=None)
+        assert [tx.letters.body(nonce) for nonce in ("n0", "other", "n1", "n2")] == [None, b"other", None, b"s"]
+        assert [(row.nonce, row.sealed) for row in tx.letters.ready(notice.id, 2, noon, limit=9)] == [
+            ("other", b"other"), ("n2", b"s")
+        ]  # fmt: skip
+
+
+def test_a_claim_is_refused_once_somebody_stopped_it_or_took_over(
+    database: Database, notice: Any, noon: datetime
+) -> None:
+    with database.write() as tx:
+        first, second, _ = tx.letters.page(notice.id)
+        assert not tx.letters.claim_under("lease", _claim(first, noon))
+        tx.leases.take("lease", "one", noon, timedelta(minutes=1))
+        assert tx.letters.claim_under("lease", _claim(first, noon))
+        assert not tx.letters.claim_under("lease", _claim(second, noon, owner="two"))
+        tx.letters.change(notice.id, switch="paused")
+        assert not tx.letters.claim_under("lease", _claim(second, noon))
+        assert [row.state for row in tx.letters.page(notice.id)] == ["claimed", "planned", "planned"]

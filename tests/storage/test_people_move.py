@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from incident_flows.services import people
 from incident_flows.services.desk import Desk
+from incident_flows.services.letters import numbers_of
 from incident_flows.storage import database as door
 from incident_flows.storage.database import Database
 from incident_flows.storage.vault import Vault
@@ -99,3 +100,31 @@ def test_people_stored_one_by_one_move_into_blocks(before: Database) -> None:
         digest = vault.address_digest(keys[0], "PERSON-2505@people.example")
         assert tx.people.find(1, digest) == 2499
         assert [(row.number, row.state) for row in tx.people.exceptions(2)] == [(1, "undeliverable")]
+
+
+def test_what_is_in_a_batch_of_letters_moves_out_of_its_row(before: Database) -> None:
+    _upgrade_to(before, "0009")
+    with before._writer.connect() as connection, connection.begin():
+        _insert(
+            connection, "incident", id=1, ref="INC-2026-0001", title="t", organisation_id="o", state="open",
+            drill=False, opened_at=AT, opened_by="ana", facts_version=0, assessment_version=0, wrapped_key=b"k",
+            ladder="{}",
+        )  # fmt: skip
+        _insert(
+            connection, "notice", id=1, incident_id=1, incident_ref="INC-2026-0001", ref="N-0001", oid="x",
+            kind="people", phase="initial", language="es", state="sending", subject="s", text="t", sha256="ab",
+            missing="[]", drafted_by="ana", drafted_at=AT, route="{}", created_at=AT,
+        )  # fmt: skip
+        for nonce, sealed in (("kept", b"letters"), ("gone", None)):
+            _insert(
+                connection, "letter_batch", notice_id=1, incident_id=1, wave=1, variant="es", seed=False, count=1,
+                numbers=b"\7\0\0\0", template_sha256="ab", sealed=sealed, form="sendgrid", state="planned",
+                replaced=False, progress=0, attempts=0, unknowns=0, nonce=nonce,
+            )  # fmt: skip
+    _upgrade_to(before, "head")
+    with before.read() as tx:
+        assert (tx.letters.body("kept"), tx.letters.body("gone")) == (b"letters", None)
+        rows = tx.letters.page(1)
+        assert [(row.nonce, row.state, numbers_of(row.numbers)) for row in rows] == [
+            ("kept", "planned", [7]), ("gone", "planned", [7])
+        ]  # fmt: skip

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from incident_flows.storage.migrations import KNOWN
-
 revision = "0011"
-down_revision = KNOWN[KNOWN.index(revision) - 1]
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
