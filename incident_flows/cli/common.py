@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from incident_flows import clock
-from incident_flows.errors import BreachError
+from incident_flows.errors import BreachError, InputError
 from incident_flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -127,6 +127,20 @@ def actor(at: Desk, name: str | None) -> Actor:
     return acting(
         at, name or given.actor, now=now(), create=name is None and not os.environ.get("BREACH_ACTOR")
     )
+
+
+def instant(option: str, text: str) -> datetime:
+    """Read an instant given on the command line.
+
+    Raises:
+        InputError: It is none, or has no offset.
+    """
+    from incident_flows.core.instants import parse_instant
+
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise InputError(f"{option}: {error}") from None
 
 
 def path_or_pairs(words: list[str]) -> tuple[Path | None, list[str]]:

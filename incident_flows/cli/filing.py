@@ -224,23 +224,17 @@ def asked(
     as_: As = None,
 ) -> None:
     """Record an authority's own question: a clock of its own, answered by a notice."""
-    from incident_flows.core.instants import parse_instant
     from incident_flows.services.question import asked as recorded
 
-    instants = {}
-    for name, text in (("--received", received), ("--due", due)):
-        try:
-            instants[name] = parse_instant(text)
-        except ValueError as error:
-            raise InputError(f"{name}: {error}") from None
+    received_at, due_at = common.instant("--received", received), common.instant("--due", due)
     desk = common.desk()
     row = recorded(
         desk,
         incident,
         obligation,
         question=question,
-        received=instants["--received"],
-        due=instants["--due"],
+        received=received_at,
+        due=due_at,
         actor=common.actor(desk, as_),
         now=common.now(),
     )

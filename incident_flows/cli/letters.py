@@ -42,6 +42,7 @@ def with_progress(
     actor: Actor,
     now: datetime,
     filed_as: str | None,
+    filed_at: datetime | None,
     to: str | None,
     mode: str | None,
     shown: bool,
@@ -51,8 +52,9 @@ def with_progress(
 
     with _Bar(shown and sys.stdout.isatty()) as bar:
         done = notify(
-            desk, incident, notice, actor=actor, now=now, filed_as=filed_as, to=to, mode=mode, tell=bar.told
-        )
+            desk, incident, notice, actor=actor, now=now, filed_as=filed_as, filed_at=filed_at, to=to, mode=mode,
+            tell=bar.told,
+        )  # fmt: skip
         while bar.visible and (wait := _short_wait(done)) is not None:
             time.sleep(wait)
             refs = [one.notice for one in done if one.resume_at is not None]

@@ -219,6 +219,9 @@ def notify(
     filed_as: Annotated[
         str | None, typer.Option("--filed-as", metavar="REFERENCE", help="Record a filing made by hand.")
     ] = None,
+    filed_at: Annotated[
+        str | None, typer.Option("--filed-at", metavar="INSTANT", help="When it was filed, if not now.")
+    ] = None,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="MAILBOX", help="An authority's mailbox you have checked yourself."),
@@ -258,11 +261,13 @@ def notify(
         wanted = "paused" if pause else "stopped"
         done = [switched(desk, incident, notice or "", wanted, because=because, actor=acting, now=now)]
     else:
+        at = None if filed_at is None else common.instant("--filed-at", filed_at)
         if resume:
             switched(desk, incident, notice or "", "go", because=because, actor=acting, now=now)
         done = with_progress(
-            desk, incident, notice, actor=acting, now=now, filed_as=filed_as, to=to, mode=mode, shown=not json
-        )
+            desk, incident, notice, actor=acting, now=now, filed_as=filed_as, filed_at=at, to=to, mode=mode,
+            shown=not json,
+        )  # fmt: skip
     if json:
         render.print_json([one.to_json() for one in done])
         return

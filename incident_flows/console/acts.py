@@ -73,8 +73,9 @@ def facts(
         if not change:
             return goes_to(f"/incidents/{ref}/facts", "unchanged")
         updated = change_facts(
-            desk, ref, change, actor=actor, now=now, source=_source(form), learned_at=_learned(form, zone)
-        )
+            desk, ref, change, actor=actor, now=now, source=_source(form),
+            learned_at=_moment(form, "learned_at", zone, "facts.learned"),
+        )  # fmt: skip
         return goes_to(f"/incidents/{ref}/facts", "facts" if updated.changed else "unchanged")
 
     return tried(act, _again(request, ref, "facts", form))
@@ -92,9 +93,9 @@ def _source(form: Form) -> str:
     return f"{SOURCE}: {said}" if said else SOURCE
 
 
-def _learned(form: Form, zone: ZoneInfo) -> datetime | None:
-    text = Field("learned_at", "instant").read(
-        Form([("learned_at", form.get("learned_at", ""))]), zone=zone, label=texts_of().say("facts.learned")
+def _moment(form: Form, name: str, zone: ZoneInfo, label: str) -> datetime | None:
+    text = Field(name, "instant").read(
+        Form([(name, form.get(name, ""))]), zone=zone, label=texts_of().say(label)
     )
     return datetime.fromisoformat(text) if text else None
 
@@ -218,6 +219,7 @@ def filed(
             actor=actor,
             now=now_of(request),
             filed_as=form.get("filed_as", "").strip(),
+            filed_at=_moment(form, "filed_at", zone_of(form), "notice.filed_at"),
         )
         return goes_to(f"/incidents/{ref}/notices/{notice}", "filed")
 

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from incident_flows.core.instants import show_utc
 from incident_flows.core.lifecycle import Actor, all_done, check_notice_move
 from incident_flows.errors import (
     IllegalTransitionError,
@@ -51,6 +52,7 @@ def notify(
     actor: Actor,
     now: datetime,
     filed_as: str | None = None,
+    filed_at: datetime | None = None,
     to: str | None = None,
     mode: str | None = None,
     tell: Callable[[Any], None] | None = None,
@@ -60,6 +62,7 @@ def notify(
     Args:
         notice_ref: One notice; None for all that are approved.
         filed_as: The addressee's reference, for a notice a person filed or delivered by other means.
+        filed_at: When, if before `now`; never before its approval.
         to: An e-mail route a person confirms for an authority whose own is not freshly checked.
         mode: For letters to people, what becomes of requests in doubt; None: as the policy says.
         tell: For letters to people, told how far they are.
@@ -71,10 +74,12 @@ def notify(
             notices = [one for one in tx.notices.list(ref) if one.state in ("approved", "sending", "failed")]
         else:
             notices = [tx.notices.get(ref, notice_ref)]
+    if filed_at is not None and filed_as is None:
+        raise InputError("--filed-at goes with --filed-as REFERENCE")
     if filed_as is not None:
         if notice_ref is None:
             raise InputError("--filed-as: name the notice that was filed, such as N-0001")
-        return [record_filing(desk, ref, notice_ref, filed_as, actor=actor, now=now)]
+        return [record_filing(desk, ref, notice_ref, filed_as, actor=actor, now=now, at=filed_at)]
     if not notices:
         raise IllegalTransitionError(
             f"{ref}: nothing is approved; `breach draft {ref}`, then `breach approve {ref} NOTICE`"
@@ -361,9 +366,20 @@ def _page_of(notice: Any) -> dict[str, str]:
 
 
 def record_filing(
-    desk: Desk, ref: str, notice_ref: str, filed_as: str, *, actor: Actor, now: datetime
+    desk: Desk, ref: str, notice_ref: str, filed_as: str, *, actor: Actor, now: datetime, at: datetime | None = None
 ) -> Sent:
-    """Record that a person filed or delivered an approved notice, under the addressee's reference."""
+    """Record that a person filed or delivered an approved notice, under the addressee's reference.
+
+    Args:
+        at: When that was, if it is recorded afterwards; duties are met at that instant.
+
+    Raises:
+        InputError: The reference is empty, or `at` lies in the future.
+        NotApprovedError: These bytes were not approved, or not yet at `at`.
+    """
+    at = at or now
+    if at > now:
+        raise InputError(f"--filed-at: {show_utc(at)} lies in the future; record a filing once it is made")
     if not filed_as.strip():
         raise InputError("--filed-as: write the reference you were given, or how and when it was delivered")
     with desk.database.write() as tx:
@@ -375,8 +391,13 @@ def record_filing(
         if notice.approved_by is None:
             raise NotApprovedError(f"{notice_ref} was never approved; approve the text that was filed first")
         require_approved(tx, desk, ref, notice)
+        if notice.approved_at is not None and at < notice.approved_at:
+            raise NotApprovedError(
+                f"{notice_ref} was approved at {show_utc(notice.approved_at)}, after {show_utc(at)}: "
+                "what was filed then was not yet approved"
+            )
         notice = tx.notices.move(
-            notice.id, notice.state, "filed", filed_as=filed_as, filed_by=actor.name, filed_at=now
+            notice.id, notice.state, "filed", filed_as=filed_as, filed_by=actor.name, filed_at=at
         )
         write_journal(
             tx,
@@ -388,12 +409,13 @@ def record_filing(
             subject=notice_ref,
             payload={
                 "filed_as": filed_as,
+                "filed_at": at.isoformat(),
                 "sha256": notice.sha256,
                 "obligation": notice.oid,
                 **_page_of(notice),
             },
         )
-        told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now)
+        told(tx, desk, ref, notice, by=f"{notice_ref}, filed as {filed_as}", actor=actor.name, now=now, at=at)
         counts = counts_of(tx, notice.incident_id, notice.id)
     return Sent(notice_ref, "filed", counts)
 

@@ -12,12 +12,18 @@ from incident_flows.services.update import store_change
 from incident_flows.storage.database import Tx
 
 
-def told(tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now: datetime) -> None:
+def told(
+    tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now: datetime, at: datetime | None = None
+) -> None:
     """Meet what the notice meets, here and in the incidents bundled with it, so that clocks waiting for it start.
 
     A supplementary notice that leaves something open leaves its duty owed. A withdrawal ends what was still to be
     sent to the same addressee.
+
+    Args:
+        at: When the addressee was told, if before `now`.
     """
+    at = at or now
     siblings = [
         one
         for one in tx.notices.list(ref)
@@ -30,19 +36,19 @@ def told(tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now:
     row = tx.obligations.get(ref, notice.oid)
     covers = list(notice.route.get("covers", [notice.oid]))
     if row.kind == QUESTION:
-        tx.obligations.meet(ref, row.oid, at=now, by=by)
+        tx.obligations.meet(ref, row.oid, at=at, by=by)
         plan_steps(tx, desk, ref, now=now)
         return
     if notice.phase == "withdrawal":
         for other in tx.obligations.list(ref):
             if other.kind != QUESTION and other.running and chain_of(other.oid) == chain_of(row.oid):
-                tx.obligations.meet(ref, other.oid, at=now, by=f"{by}, which took the notice back")
+                tx.obligations.meet(ref, other.oid, at=at, by=f"{by}, which took the notice back")
         plan_steps(tx, desk, ref, now=now)
         return
     if notice.phase == "supplementary" and notice.missing:
         plan_steps(tx, desk, ref, now=now)
         return
-    _met(tx, desk, ref, notice, covers, by=by, actor=actor, now=now)
+    _met(tx, desk, ref, notice, covers, by=by, actor=actor, now=now, at=at)
     for other in notice.route.get("bundles") or ():
         theirs = str(other["incident"])
         write_journal(
@@ -55,25 +61,25 @@ def told(tx: Tx, desk: Desk, ref: str, notice: Any, *, by: str, actor: str, now:
             subject=str(other["obligation"]),
             payload={"told_in": ref, "notice": notice.ref, "sha256": notice.sha256},
         )
-        _met(tx, desk, theirs, notice, [other["obligation"]], by=f"{ref} {by}", actor=actor, now=now)
+        _met(tx, desk, theirs, notice, [other["obligation"]], by=f"{ref} {by}", actor=actor, now=now, at=at)
 
 
 def _met(
-    tx: Tx, desk: Desk, ref: str, notice: Any, covers: list[str], *, by: str, actor: str, now: datetime
+    tx: Tx, desk: Desk, ref: str, notice: Any, covers: list[str], *, by: str, actor: str, now: datetime, at: datetime
 ) -> None:
     open_ = [oid for oid in covers if tx.obligations.get(ref, oid).met_at is None]
     for oid in open_:
-        tx.obligations.meet(ref, oid, at=now, by=by)
+        tx.obligations.meet(ref, oid, at=at, by=by)
     known = tx.incidents.facts(ref).facts.get("moments", {})
     moments: dict[str, Any] = {
-        "submitted_at": dict.fromkeys(open_, now.isoformat()),
+        "submitted_at": dict.fromkeys(open_, at.isoformat()),
         "submitted_complete": dict.fromkeys(open_, not notice.missing),
     }
     addressee = tx.obligations.get(ref, covers[0]).addressee_id
     if notice.kind == "authority" and addressee and addressee not in (known.get("authority_told_at") or {}):
-        moments["authority_told_at"] = {addressee: now.isoformat()}
+        moments["authority_told_at"] = {addressee: at.isoformat()}
     if notice.kind == "people" and "people_told_at" not in known:
-        moments["people_told_at"] = now.isoformat()
+        moments["people_told_at"] = at.isoformat()
     change: dict[str, Any] = {"moments": moments}
     if notice.kind == "authority" and addressee and notice.filed_as:
         references = tx.incidents.facts(ref).facts.get("references", {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -57,6 +57,27 @@ def _approve(house: Any, ref: str, notice: Any, by: str = "boris") -> Any:
 def _file(house: Any, ref: str, notice: Any, reference: str) -> None:
     _approve(house, ref, notice)
     notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now, filed_as=reference)
+
+
+def test_a_filing_recorded_afterwards_counts_from_when_it_was_made(house: Any) -> None:
+    ref = _open(house)
+    notice = _draft(house, ref, ICO)
+    _approve(house, ref, notice)
+    approved_at = house.now
+    filed_at = house.advance(hours=1)
+    now = house.advance(hours=100)
+
+    def record(at: datetime) -> None:
+        notify(house.desk, ref, notice.ref, actor=house.person(), now=now, filed_as="ICO-1", filed_at=at)
+
+    with pytest.raises(InputError, match="lies in the future"):
+        record(now + timedelta(seconds=1))
+    with pytest.raises(NotApprovedError, match="not yet approved"):
+        record(approved_at - timedelta(seconds=1))
+    record(filed_at)
+    met = _obligation(house, ref, ICO)
+    assert datetime.fromisoformat(met["met_at"]) == filed_at, "in time, though recorded after its end"
+    assert show(house.desk, ref)["facts"]["moments"]["submitted_at"][ICO] == filed_at.isoformat()
 
 
 def _obligation(house: Any, ref: str, oid: str) -> dict[str, Any]:

@@ -124,6 +124,7 @@ class Filing(Asked):
     """How a notice was filed or delivered by hand."""
 
     reference: Annotated[str, Field(min_length=1, max_length=1000)]
+    at: Annotated[str | None, Field(max_length=40, description="When, with its offset; now if absent")] = None
 
 
 class Doubt(Asked):

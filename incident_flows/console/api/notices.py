@@ -151,7 +151,8 @@ def sent(desk: At, now: Now, ref: Ref, body: asked.Sending, actor: Notifies) -> 
 @router.post("/notices/{notice}/filed", response_model=list[shapes.Sent])
 def filed(desk: At, now: Now, ref: Ref, notice: NoticeRef, body: asked.Filing, actor: Notifies) -> Response:
     """Record how a person filed or delivered a notice."""
-    done = notify(desk, ref, notice, actor=actor, now=now, filed_as=body.reference)
+    at = None if body.at is None else _instant("at", body.at)
+    done = notify(desk, ref, notice, actor=actor, now=now, filed_as=body.reference, filed_at=at)
     return answered([one.to_json() for one in done])
 
 
