@@ -206,12 +206,32 @@ def _callbacks(settings: Settings) -> Iterator[Found]:
             "set BREACH_CONSOLE_URL to the proxy's address" if near else "",
         )
     elif settings.sendgrid_api_key:
+        fault = _polling_fault(settings)
         yield Found(
             "events",
-            "warn",
-            "no event of SendGrid is believed: nobody learns which letters bounced",
-            "set BREACH_SENDGRID_WEBHOOK_KEYS, and its webhook to …/callbacks/sendgrid",
+            "fail" if fault else "warn",
+            f"SendGrid is asked for failed addresses and cannot be: {fault}"
+            if fault
+            else "SendGrid is asked for failed addresses every ten minutes; nobody learns which letters were delivered",
+            ("give the key *Suppressions*, or " if fault else "")
+            + "set BREACH_SENDGRID_WEBHOOK_KEYS, and its webhook to …/callbacks/sendgrid",
         )
+
+
+def _polling_fault(settings: Settings) -> str | None:
+    """Return why SendGrid could not be asked the last time, if so."""
+    from incident_flows.services.polling import STATE
+    from incident_flows.storage.database import Database
+
+    if _not_made_yet(settings):
+        return None
+    database = Database(settings.database_url, lock_seconds=5)
+    try:
+        with database.read() as tx:
+            said = (tx.leases.get(STATE) or {}).get("fault")
+    finally:
+        database.dispose()
+    return None if said is None else str(said)
 
 
 def _prefect(settings: Settings) -> Iterator[Found]:

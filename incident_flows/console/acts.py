@@ -26,7 +26,7 @@ from incident_flows.services.close import close, reopen
 from incident_flows.services.decide import decide
 from incident_flows.services.desk import Desk
 from incident_flows.services.dossier import dossier
-from incident_flows.services.draft import draft
+from incident_flows.services.draft import Wanted, draft
 from incident_flows.services.notify import notify, resolve_doubt
 from incident_flows.services.recipients import import_recipients
 from incident_flows.services.tasks import done
@@ -137,8 +137,9 @@ def drafted(
             form.get("obligation") or None,
             actor=actor,
             now=now_of(request),
-            language=form.get("language") or None,
-            phased="phased" in form,
+            more=Wanted(
+                language=form.get("language") or None, phased="phased" in form, public="public" in form
+            ),
         )
         if len(rows) == 1:
             one = rows[0]

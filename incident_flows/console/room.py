@@ -16,7 +16,7 @@ from incident_flows.console.signed import reads
 from incident_flows.console.texts import texts_of
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import NotFoundError
-from incident_flows.services.document import notice_document
+from incident_flows.services.document import notice_document, notice_html
 from incident_flows.services.room import (
     Room,
     history,
@@ -239,6 +239,14 @@ def notice_pdf(request: Request, ref: str, notice: str, actor: Reader) -> Respon
     _, content = notice_document(desk_of(request), ref, notice)
     name = f'inline; filename="{ref}-{notice}.pdf"'
     return Response(content, media_type="application/pdf", headers={"Content-Disposition": name})
+
+
+@router.get("/notices/{notice}/page")
+def notice_page(request: Request, ref: str, notice: str, actor: Reader) -> Response:
+    """Give the page of an approved notice as a file to publish; it is never shown inside the console."""
+    content, sha256 = notice_html(desk_of(request), ref, notice)
+    name = f'attachment; filename="{ref}-{notice}.html"'
+    return Response(content, media_type="text/html", headers={"Content-Disposition": name, "ETag": f'"{sha256}"'})
 
 
 @router.get("/timeline")

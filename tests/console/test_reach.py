@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from starlette.testclient import TestClient
 
+from incident_flows.services.approve import approve
+from incident_flows.services.update import change_facts
 from tests.console.house import signed_in
+
+HERE = {"Origin": "http://127.0.0.1"}
 
 
 def test_the_page_of_people_says_how_far_letters_are_and_who_nothing_reaches(app: Any, house: Any) -> None:
@@ -45,3 +50,28 @@ def test_the_page_of_people_says_how_far_letters_are_and_who_nothing_reaches(app
         letter = browser.get(f"/incidents/{ref}/notices/{notice.ref}").text
         assert "The wording for US-CA, which the hash covers too" in letter
         assert "Notice of Data Breach" in letter
+
+
+def test_a_public_notice_is_drafted_and_its_page_given_out_once_approved(app: Any, house: Any) -> None:
+    desk, ref = house.desk, house.open("aimigos-studio")
+    known = {
+        "organisation": {"dpo": {"name": "Ana Ruiz", "email": "dpo@aimigos.example"}},
+        "findings": {"individual-notice-disproportionate": True},
+    }
+    change_facts(desk, ref, known, actor=house.person("anna"), now=house.now, source="call")
+    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as browser:
+        browser.cookies.set("breach", signed_in(house, "anna"))
+        with desk.database.write() as tx:
+            tx.people.except_(tx.incidents.get(ref).id, 0, "unreachable", house.now, {"place": "ES"})
+        people = browser.get(f"/incidents/{ref}/people").text
+        assert "Draft the public notice" in people
+        [secret] = set(re.findall(r'name="csrf" value="([^"]+)"', people))
+        drafted = browser.post(f"/incidents/{ref}/draft", data={"csrf": secret, "public": "1"}, headers=HERE)
+        assert drafted.status_code < 400
+        with desk.database.read() as tx:
+            notice = next(one for one in tx.notices.list(ref) if one.kind == "public")
+        assert browser.get(f"/incidents/{ref}/notices/{notice.ref}/page").status_code >= 400
+        approve(desk, ref, notice.ref, actor=house.person("boris"), now=house.now)
+        page = browser.get(f"/incidents/{ref}/notices/{notice.ref}/page")
+        assert page.content == notice.html.encode()
+        assert page.headers["content-disposition"].startswith("attachment")

@@ -113,6 +113,10 @@ def test_a_provider_that_does_not_answer_disturbs_no_tick_and_is_asked_again_lat
     post.notify(ref, notice)
     _polling(post, lambda request: httpx.Response(status, json={"errors": [{"message": "secret words"}]}))
     post.tick(minutes=1)
+    with post.desk.database.read() as tx:
+        fault = tx.leases.get("polling")["fault"]
+    assert str(status) in fault
+    assert "secret" not in fault
     sent = int(post.house.now.timestamp())
     _polling(post, Lists(bounces=[("person0@people.example", sent)]))
     post.tick(seconds=(EVERY + timedelta(seconds=1)).total_seconds())
