@@ -96,6 +96,7 @@ def letter(breach: Terminal, written: tuple[Path, str]) -> Letter:
 def sendgrid(letter: Letter) -> Iterator[SendGrid]:
     letter.breach.settings["SENDGRID_API_KEY"] = "SG.opensesame"
     with respx.mock(base_url="https://api.sendgrid.com", assert_all_called=False) as router:
+        router.get(path__regex="/v3/suppression/.*").respond(200, json=[])
         yield SendGrid(router.post("/v3/mail/send"))
 
 
