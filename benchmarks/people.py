@@ -48,7 +48,7 @@ SENDER, SENDER_NAME = "privacy@aimigos.example", "Data protection"
 
 def main(quick: bool) -> None:
     """Print one line per peer, then the claim; in the long run also a million letters in flat memory."""
-    count, rounds = (30_000, 1) if quick else (100_000, 3)
+    count, rounds = (20_000, 1) if quick else (100_000, 3)
     with tempfile.TemporaryDirectory(prefix="breach-bench-") as name:
         folder = Path(name)
         certificate, key, bundle = _certificate(folder)
