@@ -10,6 +10,7 @@ from incident_flows.core.lifecycle import Actor, effective_status
 from incident_flows.errors import IllegalTransitionError
 from incident_flows.services.assess import QUESTIONS, plan_steps
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.left_out import without_letter
 from incident_flows.services.phases import last_filed
 from incident_flows.services.shred import cancel_retention, plan_retention
 from incident_flows.storage.database import Tx
@@ -65,6 +66,10 @@ def against_closing(tx: Tx, ref: str) -> list[Unfinished]:
                 f"{len(open_reach)} duties may apply; it is not known: {', '.join(facts[:6])}",
                 f"breach facts {ref} key=value, or decide each",
             )
+        )
+    if late := without_letter(tx, ref):
+        found.append(
+            Unfinished("people", f"{late} people on the list are in no letter", f"breach draft {ref} writes to them")
         )
     second = set(tx.seconds.notices())
     for notice in tx.notices.list(ref):

@@ -100,6 +100,9 @@ def draft(
         raise InputError("--public: stands alone, or with --language; what it answers is found by itself")
     if oid is None and (asked.phase or asked.answer or asked.bundled or asked.attached):
         raise InputError("name the obligation: --phase, --answer, --with and --attach are about one notice")
+    from incident_flows.services.left_out import languages_left_out
+
+    late = [] if asked.public else languages_left_out(desk, ref)
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
         if incident.state == "closed":
@@ -113,17 +116,21 @@ def draft(
             found = [successor(tx, desk, ref, row) if asked.phase != "withdrawal" else row for row in found]
         if asked.phase is None:
             found = [row for row in found if not _nothing_new(tx, desk, ref, row, facts, skipped)]
-        groups = _letters(found, skipped, asked=oid is not None, again=asked.phase not in (None, "initial"))
+        groups = _letters(
+            found, skipped, asked=oid is not None, again=asked.phase not in (None, "initial"), late=bool(late)
+        )
         if asked.public:
             groups = [list(rows_for_public(tx, desk, ref))]
         for rows in groups:
             kind = kind_of(rows[0], asked)
             languages = _languages(tx, desk, incident.id, rows[0], facts, asked.language, kind=kind)
-            if kind == "people" and asked.language is None:
+            if kind == "people" and late and asked.phase is None:
+                languages = late
+            elif kind == "people" and asked.language is None:
                 _withdraw_others(tx, desk, ref, languages, actor=actor, now=now)
             for wanted in languages:
                 made = _one(
-                    tx, desk, incident, rows, stored, wanted, actor=actor, now=now, asked=asked
+                    tx, desk, incident, rows, stored, wanted, actor=actor, now=now, asked=asked, late=bool(late)
                 )
                 drafted.append(made)
         desk.reached("draft:before-commit")
@@ -169,7 +176,7 @@ def _nothing_new(tx: Tx, desk: Desk, ref: str, row: Any, facts: Facts, skipped: 
 
 
 def _letters(
-    rows: list[Any], skipped: list[Skipped], *, asked: bool, again: bool = False
+    rows: list[Any], skipped: list[Skipped], *, asked: bool, again: bool = False, late: bool = False
 ) -> list[list[Any]]:
     """Return the obligations each notice answers: one apiece, but those to tell the people share one letter.
 
@@ -178,7 +185,8 @@ def _letters(
     """
     found: dict[str, list[Any]] = {}
     for row in rows:
-        why_not = None if again else _cannot(row, asked=asked)
+        met = row.met_at is not None and not (late and row.addressee_kind == "people")
+        why_not = None if again else _cannot(row, asked=asked, met=met)
         if why_not:
             skipped.append(Skipped(row.oid, why_not))
             continue
@@ -204,10 +212,10 @@ def _wanted(tx: Tx, ref: str, oid: str | None) -> list[Any]:
     return found
 
 
-def _cannot(row: Any, *, asked: bool) -> str | None:
+def _cannot(row: Any, *, asked: bool, met: bool) -> str | None:
     if row.standing != "live":
         return "the present facts no longer give rise to it"
-    if row.met_at is not None:
+    if met:
         return f"met by {row.met_by}"
     if effective_status(row.status, row.decided) == "not-owed":
         return "not owed"
@@ -265,6 +273,7 @@ def _one(
     actor: Actor,
     now: datetime,
     asked: Wanted,
+    late: bool,
 ) -> Drafted:
     ref, row = incident.ref, rows[0]
     kind = kind_of(row, asked)
@@ -273,7 +282,8 @@ def _one(
     fallback = (
         None if language == wanted else f"no template in {wanted!r}: written in English, to be translated"
     )
-    phase = "initial" if asked.public else phase_for(tx, desk, ref, row, asked.phase)
+    first = asked.public or (kind == "people" and late and asked.phase is None)
+    phase = "initial" if first else phase_for(tx, desk, ref, row, asked.phase)
     made = compose(
         tx, desk, ref, rows, stored, language, kind=kind, phase=phase, merged=merged(rows), asked=asked, now=now
     )
@@ -286,8 +296,8 @@ def _one(
         same = notice.oid == row.oid or (kind in ("people", PUBLIC) and notice.kind == kind)
         if not same or (notice.kind == PUBLIC) != (kind == PUBLIC) or notice.language != language:
             continue
-        if notice.state in FILED and phase != "initial":
-            continue  # the one before; this is a further one
+        if notice.state in FILED and (phase != "initial" or (kind == "people" and late)):
+            continue  # the one before; this is a further one, or for those it did not go to
         if notice.state in UNDER_WAY:
             return Drafted(notice, False, fallback)
         if notice.state in OPEN_STATES:

@@ -13,6 +13,7 @@ from typing import Any
 
 from incident_flows.errors import NotApprovedError
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.left_out import in_other_letters
 from incident_flows.services.letters import (
     LARGEST_BATCH,
     SEEDS_WAVE,
@@ -147,6 +148,8 @@ class _Packer:
             self._seeds()
         elif self.notice.variants:  # batches of several wordings fill up side by side, so the last number says little
             after, self.done = -1, self._packed_before()
+        with self.desk.database.read() as tx:
+            elsewhere = in_other_letters(tx, self.ref, self.notice)
         listed, mine = self.run_row.listed, dict[tuple[str | None, str | None], bool]()
         for block in blocks(self.desk, self.ref, after=after):
             for person in block.people:
@@ -154,6 +157,8 @@ class _Packer:
                 if spoken not in mine:
                     letter = variant(self.desk, person, self.known, self.drafted)
                     mine[spoken] = letter == self.notice.language
+                if person.number < len(elsewhere) and elsewhere[person.number]:
+                    continue
                 if mine[spoken] and person.number not in self.done:
                     self._take(person, self.policy.wave_of(person.number, listed))
         self._close()

@@ -113,10 +113,12 @@ class Letters(Noun):
             .limit(limit)
         )
 
-    def numbers(self, notice_id: int) -> Sequence[bytes]:
+    def numbers(self, notice_id: int, *, withdrawn: bool = True) -> Sequence[bytes]:
         """Return the numbers of the people in each batch of a notice, the team's left out."""
         row = LetterBatchRow
         found = select(col(row.numbers)).where(col(row.notice_id) == notice_id, col(row.seed).is_(False))
+        if not withdrawn:
+            found = found.where(col(row.state) != "withdrawn")
         return list(self._session.scalars(found))
 
     def ledger(self, notice_id: int) -> Sequence[Any]:

@@ -103,6 +103,28 @@ def small(post: Post, monkeypatch: pytest.MonkeyPatch) -> Post:
     return post
 
 
+def test_a_late_list_gets_a_letter_of_its_own_and_nobody_a_second_one(small: Post) -> None:
+    """Somebody's language may be answered by another notice later; those taken in late are in none until drafted."""
+    ref, notice = small.approved(12)
+    small.notify(ref, notice)
+    small.take_in(ref, 3, first=12)
+    actor = small.house.person()
+    with small.desk.database.read() as tx:
+        assert "3 people on the list are in no letter" in [one.because for one in against_closing(tx, ref)]
+    drafted, _ = draft(small.desk, ref, "eu-gdpr/tell-people", actor=actor, now=small.house.now)
+    [late] = [one.notice for one in drafted]
+    assert late.ref != notice
+    approve(small.desk, ref, late.ref, actor=small.house.person("boris"), now=small.house.now)
+    assert small.notify(ref, late.ref).counts == {"sent": 3}
+    account = small.account()
+    assert (account["people"], account["doubled"]) == (15, 0)
+    with small.desk.database.read() as tx:
+        assert "people" not in [one.subject for one in against_closing(tx, ref)]
+    drafted, skipped = draft(small.desk, ref, "eu-gdpr/tell-people", actor=actor, now=small.house.now)
+    assert not drafted
+    assert skipped
+
+
 def test_everybody_gets_one_letter_and_nobody_sees_another(small: Post) -> None:
     ref, notice = small.approved(57)
     sent = small.notify(ref, notice)
