@@ -154,6 +154,10 @@ def approve(
     row = approved(desk, incident, notice, actor=common.actor(desk, as_), now=common.now(), sha256=sha256)
     waiting = waits_for(desk, row)
     line = f"{row.ref} approved by {row.approved_by or row.approvals[-1]['by']}: SHA-256 {row.sha256}"
+    if row.kind == "people":
+        with desk.database.read() as tx:
+            run = tx.letters.run(row.id)
+        line += f"\n  with a list of {run.listed} people, in all languages" if run is not None else ""
     for part, why in waiting.items() if row.state != "approved" else ():
         line += f"\n  it still waits for {part}: {why}"
     _print_notice(notice_json(row), json, line)

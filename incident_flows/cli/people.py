@@ -206,5 +206,8 @@ def _shred(incident: str, *, because: str, json: bool, as_: str | None) -> None:
         render.say(
             f"{incident}: {done.people} people shredded; their key is destroyed, counts and keyed hashes stay"
         )
+        left = common.settings().outbox
+        if desk.channel.name == "outbox" and left.is_dir() and any(left.iterdir()):
+            render.say(f"  → letters written to {left} are files of their own, in clear: delete them too.")
     else:
         render.say(f"{incident}: not shredded yet: {done.waits_because}")
