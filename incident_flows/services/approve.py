@@ -13,7 +13,7 @@ from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.exact import exact_of, needed, sealed_sha256
 from incident_flows.services.letters import list_of
 from incident_flows.services.phases import require_reasons_for_delay
-from incident_flows.services.story import require_one_story
+from incident_flows.services.story import require_one_story, require_present_facts
 from incident_flows.services.wordings import lacking
 from incident_flows.storage.database import Tx
 
@@ -61,6 +61,7 @@ def approve(
                 f"`breach show {ref} --notice {notice_ref}`"
             )
         require_reasons_for_delay(tx, ref, notice, now=now)
+        require_present_facts(tx, ref, notice)
         require_one_story(tx, ref, notice)
         _require_wordings(tx, desk, notice)
         part = _part(tx, desk, notice, actor)

@@ -63,6 +63,25 @@ def require_one_story(tx: Tx, ref: str, notice: Any) -> None:
         )
 
 
+def require_present_facts(tx: Tx, ref: str, notice: Any) -> None:
+    """Refuse a notice to an authority whose numbers, dates or causes the facts have left behind since its draft."""
+    if not _counts(notice) or notice.facts_version is None:
+        return
+    then, today = tx.incidents.facts(ref, notice.facts_version), tx.incidents.facts(ref)
+    if then.version == today.version:
+        return
+    found = differences(
+        said("the facts", notice.scope, scoped(today.facts, notice.scope)),
+        [said(notice.ref, notice.scope, scoped(then.facts, notice.scope))],
+    )
+    if found:
+        listed = "; ".join(f"{one.key}: {shown(one.before)}, by now {shown(one.now)}" for one in found[:8])
+        raise IllegalTransitionError(
+            f"{notice.ref} cannot be approved: the facts have changed since it was drafted: {listed}.\n"
+            f"Draft it again: `breach draft {ref} {notice.oid}`"
+        )
+
+
 def explain(
     desk: Desk, ref: str, keys: Sequence[str], *, because: str, actor: Actor, now: datetime
 ) -> list[Difference]:

@@ -59,6 +59,15 @@ def _file(house: Any, ref: str, notice: Any, reference: str) -> None:
     notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now, filed_as=reference)
 
 
+def test_a_draft_the_facts_have_left_behind_is_not_approved(house: Any) -> None:
+    ref = _open(house)
+    notice = _draft(house, ref, ICO)
+    _change(house, ref, {"people": {"total": 1200, "by_place": {"ES": 120, "GB": 1080}}})
+    with pytest.raises(IllegalTransitionError, match=r"people\.total: 1020, by now 1200"):
+        _approve(house, ref, notice)
+    _approve(house, ref, _draft(house, ref, ICO))
+
+
 def test_a_filing_recorded_afterwards_counts_from_when_it_was_made(house: Any) -> None:
     ref = _open(house)
     notice = _draft(house, ref, ICO)
