@@ -34,7 +34,7 @@ from incident_flows.storage.steps import Fired, PlannedRow
 
 LATE_AFTER = timedelta(seconds=90)  # a tick a minute is on time
 ENGINE = "engine"
-LARGEST = 500  # steps of one batch
+LARGEST = 2000  # steps of one batch
 MOMENT = 0.1  # seconds of paging that one batch may take
 PAGES_AT_MOST = 2  # the second says that it may be the second
 _OF_THE_ROW = ("paths", "to", "notes", "held_until", "shown", "doubt", "planned_at", "tries", "level")
@@ -164,10 +164,10 @@ def _no_longer_waiting(desk: Desk, row: Any) -> str | None:
 
 def _record(tx: Tx, desk: Desk, pages: Sequence[Page]) -> list[Page]:
     """Record what was paged, and plan what follows; return those that were still ours to record."""
-    states = tx.steps.states([page.row.id for page in pages])
+    changed = tx.steps.changed([page.row.id for page in pages], owner=desk.owner)
     said = {page.row.id: _said(page) for page in pages}
     # Recorded already: the commit went through, and its answer was lost.
-    refused = {step_id for step_id, (_, _, fired) in states.items() if fired}
+    refused = {step_id for step_id, (_, _, fired) in changed.items() if fired}
     for at in {page.at for page in pages}:
         results = [
             Fired(page.row.id, page.late, page.because, {**page.row.detail, **said[page.row.id]})
@@ -179,7 +179,7 @@ def _record(tx: Tx, desk: Desk, pages: Sequence[Page]) -> list[Page]:
     following: list[PlannedRow] = []
     for page in pages:
         row = page.row
-        state, holder, _ = states[row.id]
+        state, holder, _ = changed.get(row.id, ("claimed", desk.owner, False))
         payload: dict[str, Any] = {"step": row.name, "due_at": row.due_at.isoformat()}
         if row.id in refused:
             if holder != desk.owner:
@@ -224,6 +224,8 @@ def _said(page: Page) -> dict[str, Any]:
 def _following(tx: Tx, desk: Desk, page: Page, *, seen: bool) -> list[PlannedRow]:
     """Return what comes after a step: the next people of its chain, the next call of its kind."""
     row, told = page.row, page.told
+    if "/" in row.name and (told.next_at is None or seen):
+        return []
     planned = {key: value for key, value in row.detail.items() if key not in _OF_THE_ROW}
     found: list[tuple[str, datetime, dict[str, Any]]] = []
     if told.next_at is not None and not seen:

@@ -66,7 +66,7 @@ def stamp(at: datetime) -> str:
     """
     if at.utcoffset() is None:
         raise ValueError(f"{at.isoformat()} has no offset, so it names no instant")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def seal_of(entry: Mapping[str, Any]) -> str:
@@ -74,6 +74,21 @@ def seal_of(entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(
         canonical({key: value for key, value in entry.items() if key != "hash"})
     ).hexdigest()
+
+
+def sealed(head: Mapping[str, Any], payload: str, tail: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the hash of an entry whose payload is written already, and the whole entry as JSON.
+
+    The same hash as `seal_of`, at less than half its cost: a tick seals thousands.
+
+    Args:
+        head: The fields that come before `payload` in the order of the alphabet.
+        payload: Its canonical JSON.
+        tail: The fields that come after it.
+    """
+    written = f'{_CANONICAL.encode(head)[:-1]},"payload":{payload},{_CANONICAL.encode(tail)[1:]}'
+    seal = hashlib.sha256(written.encode()).hexdigest()
+    return seal, f'{written[:-1]},"hash":"{seal}"}}'
 
 
 def verify_chain(entries: Iterable[Mapping[str, Any]], *, head: Head | None = None) -> int:

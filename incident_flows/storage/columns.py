@@ -39,7 +39,7 @@ class Instant(TypeDecorator[datetime]):
 
 def sqlite_text(value: datetime) -> str:
     """Return an instant as SQLite holds it, for statements that go past SQLAlchemy."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def big_key() -> Any:

@@ -26,7 +26,7 @@ from incident_flows.storage.chain import (
     NOTHING_YET,
     Head,
     canonical,
-    seal_of,
+    sealed,
     stamp,
     verify_with_incidents,
 )
@@ -52,7 +52,7 @@ _WHOLE = ""  # the name of the whole journal's head; an incident's head is named
 class Entry:
     """An entry as it is written; a tick writes thousands, so it is lighter than a row of the table.
 
-    `written` is the payload as JSON.
+    `written` is the payload as canonical JSON, `whole` the entry, once it is sealed.
     """
 
     seq: int
@@ -62,11 +62,17 @@ class Entry:
     incident_ref: str | None
     subject: str
     lawbook_sha256: str | None
-    payload: dict[str, Any]
     written: str
     prev_hash: str
     incident_prev: str
     hash: str
+    whole: str = ""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The particulars, as they will come back."""
+        found: dict[str, Any] = json.loads(self.written)
+        return found
 
 
 class Journal(Noun):
@@ -107,9 +113,11 @@ class Journal(Noun):
             raise StorageError("a reading transaction tried to write to the journal")
         stamp(at)  # refuses an instant without zone
         written = canonical(payload).decode()
-        kept = json.loads(written)  # as it will come back, so that the seal stays true
+        if not _keys_are_texts(payload):  # they come back as text, and in another order
+            written = canonical(json.loads(written)).decode()
         allowed = {address.casefold() for address in staff}
-        inside = _texts(kept, "payload") if looks_at(written) else ()  # most payloads hold no such sign
+        # most payloads hold no such sign
+        inside = _texts(json.loads(written), "payload") if looks_at(written) else ()
         for where, text in (*inside, ("subject", subject), ("act", act)):
             if any(found.casefold() not in allowed for found in addresses_in(text)):
                 raise InputError(
@@ -124,7 +132,6 @@ class Journal(Noun):
             incident_ref=incident_ref,
             subject=subject,
             lawbook_sha256=lawbook_sha256,
-            payload=kept,
             written=written,
             prev_hash="",
             incident_prev="",
@@ -143,7 +150,14 @@ class Journal(Noun):
         for row in rows:
             row.seq, row.prev_hash = whole.seq + 1, whole.hash
             row.incident_prev = GENESIS if row.incident_ref is None else heads[row.incident_ref].hash
-            row.hash = seal_of(entry_of(row))
+            row.hash, row.whole = sealed(
+                {
+                    "act": row.act, "actor": row.actor, "at": stamp(row.at), "incident_prev": row.incident_prev,
+                    "incident_ref": row.incident_ref, "lawbook_sha256": row.lawbook_sha256,
+                },
+                row.written,
+                {"prev_hash": row.prev_hash, "seq": row.seq, "subject": row.subject},
+            )  # fmt: skip
             whole = Head(row.seq, row.hash)
             if row.incident_ref is not None:
                 heads[row.incident_ref] = whole
@@ -175,8 +189,7 @@ class Journal(Noun):
             )  # fmt: skip
             return
         # One document: a statement for each entry would be a message for each.
-        document = json.dumps([entry_of(row) for row in rows], allow_nan=False, ensure_ascii=False)
-        self._run(_APPEND, [{"document": document}])
+        self._run(_APPEND, [{"document": f"[{','.join(row.whole for row in rows)}]"}])
 
     def entries(
         self, incident_ref: str | None = None, limit: int = 100, after: int = 0
@@ -242,6 +255,16 @@ class Journal(Noun):
 def entry_of(row: JournalRow | Entry) -> dict[str, Any]:
     """Return an entry as dossiers carry it and as it was sealed: plain JSON values."""
     return {name: getattr(row, name) for name in FIELDS} | {"at": stamp(row.at)}
+
+
+def _keys_are_texts(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(type(key) is str for key in value) and all(
+            _keys_are_texts(inner) for inner in value.values() if type(inner) is not str
+        )
+    if isinstance(value, list | tuple):
+        return all(_keys_are_texts(inner) for inner in value if type(inner) is not str)
+    return True
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,22 @@ _FIRED_SQLITE = """
         fired_at = ?, late_seconds = ?, late_because = ?, claimed_until = NULL, detail = coalesce(?, detail)
     WHERE id = ? AND claimed_by = ? AND fired_at IS NULL
 """
+_ODD = "state <> 'claimed' OR claimed_by <> :owner OR fired_at IS NOT NULL"
+_CHANGED = text(
+    f"""
+    WITH held AS MATERIALIZED (
+        SELECT id, state, claimed_by, fired_at FROM step
+        WHERE id IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json)))
+        ORDER BY id FOR UPDATE)
+    SELECT id, state, claimed_by, fired_at IS NOT NULL FROM held WHERE {_ODD}
+    """
+)
+_CHANGED_SQLITE = text(  # it has one writer, so nothing need be held
+    f"""
+    SELECT id, state, claimed_by, fired_at IS NOT NULL FROM step
+    WHERE id IN (SELECT value FROM json_each(:ids)) AND ({_ODD})
+    """
+)
 _JSON = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
@@ -164,7 +180,7 @@ class Steps(Noun):
             )
             .returning(table)
         )
-        return list(claimed)
+        return list(claimed.all())
 
     def fired(
         self,
@@ -262,18 +278,16 @@ class Steps(Noun):
         ]  # fmt: skip
         return self._session.connection().exec_driver_sql(_FIRED_SQLITE, rows).rowcount
 
-    def states(self, ids: Sequence[int]) -> Mapping[int, tuple[str, str | None, bool]]:
-        """Return state, last claimer, and whether it fired; none changes before this transaction ends."""
-        held = (
-            select(col(StepRow.id), col(StepRow.state), col(StepRow.claimed_by), col(StepRow.fired_at))
-            .where(col(StepRow.id).in_(ids))
-            .order_by(col(StepRow.id))
-            .with_for_update()  # SQLite has one writer anyway and ignores it
+    def changed(self, ids: Sequence[int], *, owner: str) -> Mapping[int, tuple[str, str | None, bool]]:
+        """Return those of `ids` that are no longer what their claimer left: claimed, its own, and not fired.
+
+        Returns:
+            State, last claimer, and whether it fired. None of `ids` changes before this transaction ends.
+        """
+        found = self._session.connection().execute(
+            _CHANGED if self._postgresql else _CHANGED_SQLITE, {"ids": json.dumps(list(ids)), "owner": owner}
         )
-        return {
-            row.id: (row.state, row.claimed_by, row.fired_at is not None)
-            for row in self._session.execute(held)
-        }
+        return {number: (state, holder, bool(fired)) for number, state, holder, fired in found.all()}
 
     def plan_many(self, rows: Iterable[PlannedRow]) -> int:
         """Store steps of many plans; those known already stay as they are. Return how many were new."""

@@ -15,7 +15,9 @@ from incident_flows.storage.chain import (
     GENESIS,
     NOTHING_YET,
     Head,
+    canonical,
     seal_of,
+    sealed,
     stamp,
     verify_chain,
     verify_incident_chain,
@@ -59,6 +61,16 @@ def test_the_seal_is_the_hash_of_the_canonical_form() -> None:
     )
     assert seal_of(json.loads(line)) == "5bd50cf11886c39c64ca431f593a99b9c3c9952f86b821f83a0d4c6bffcb316e"
     assert entry(1, "A", GENESIS, GENESIS)["hash"] == seal_of(json.loads(line))
+
+
+def test_sealing_what_is_written_already_gives_the_same_seal(chain: list[Entry]) -> None:
+    chain[3]["payload"] = {"a\"}": ["\u2028", {"b": None}], "10": 1e22, "2": -0.0}
+    for one in chain:
+        one["hash"] = seal_of(one)
+        before = {key: one[key] for key in sorted(one) if key < "payload" and key != "hash"}
+        after = {key: one[key] for key in one if key > "payload"}
+        seal, whole = sealed(before, canonical(one["payload"]).decode(), after)
+        assert (seal, json.loads(whole)) == (one["hash"], one)
 
 
 def test_an_untouched_chain_is_counted(chain: list[Entry]) -> None:

@@ -58,9 +58,16 @@ def test_claims_are_counted_so_that_a_second_one_is_known(
 ) -> None:
     with database.write() as tx:
         assert {row.claims for row in tx.steps.claim(noon, "w1", MINUTE, 10)} == {1}
+        ids = [row.id for row in tx.steps.list(planned.id)]
+        assert tx.steps.changed(ids, owner="w1") == {}
         assert {row.claims for row in tx.steps.claim(noon + MINUTE, "w2", MINUTE, 10)} == {2}
-        states = tx.steps.states([row.id for row in tx.steps.list(planned.id)])
-    assert set(states.values()) == {("claimed", "w2", False)}
+        assert tx.steps.changed(ids, owner="w2") == {}
+        assert tx.steps.changed(ids, owner="w1") == dict.fromkeys(ids, ("claimed", "w2", False))
+        tx.steps.fired_all([Fired(ids[0])], noon, owner="w2")
+        tx.steps.cancel(planned.id, "nothing")
+        assert tx.steps.changed(ids, owner="w2") == {ids[0]: ("fired", "w2", True)}
+        tx.steps.cancel(planned.id)
+        assert {state for state, _, _ in tx.steps.changed(ids[1:], owner="w2").values()} == {"cancelled"}
 
 
 def test_stopping_a_chain_leaves_its_first_step_and_other_steps_alone(
