@@ -37,7 +37,8 @@ def test_entries_get_their_number_and_seal_at_the_end_of_the_transaction(
 ) -> None:
     with database.write() as tx:
         first = tx.journal.write(noon, "ana", "open", ONE, ONE, {"título": "ñ", "score": 3.25, "big": 10**30})
-        second = tx.journal.write(noon, "ana", "assess", ONE, ONE, {"list": [1, (2, 3)], "none": None, "n": {2: 1, 10: 2}})
+        other = {"list": [1, (2, 3)], "none": None, "n": {2: 1, 10: 2}}
+        second = tx.journal.write(noon, "ana", "assess", ONE, ONE, other)
         assert first.seq == 0
     assert (first.seq, first.prev_hash, first.incident_prev) == (1, GENESIS, GENESIS)
     assert (second.seq, second.prev_hash, second.incident_prev) == (2, first.hash, first.hash)
