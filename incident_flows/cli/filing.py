@@ -125,6 +125,7 @@ def _remarks(ref: str, row: Any, more: dict[str, Any]) -> list[str]:
     lines = []
     if more["english"]:
         lines.append(f"  in English: breach show {ref} --notice {row.ref} --english")
+    lines += [f"  ! {line}" for line in more["list"]]
     plain = more["reading"]
     if plain and plain["lix"] is None:
         lines.append(f"  reading: LIX says nothing about {row.language}")

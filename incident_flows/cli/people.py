@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from incident_flows.services.recipients import Imported, Progress
 
 LINES_SHOWN = 200
+NOTED = {
+    "languages_unknown": "with a language that is no code of one: taken in, and written to in the language of "
+    "their place, else English",
+    "birth_dates_set_aside": "with an impossible date of birth: taken in without it; nobody "
+    "knows whether they are of age",
+    "minors_alone": "under age without a guardian on the list: their letter is addressed to the parent or "
+    "guardian, at the minor's own address",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -134,6 +142,7 @@ def _progress(json: bool) -> Iterator[Progress | None]:
 
 def _imported(incident: str, done: Imported, *, preview: bool, refused_to: Path | None, json: bool) -> None:
     from incident_flows.services.recipients import imported_json
+    from incident_flows.services.story import in_words
 
     if json:
         render.print_json({**imported_json(done), **({"preview": True} if preview else {})})
@@ -144,8 +153,8 @@ def _imported(incident: str, done: Imported, *, preview: bool, refused_to: Path 
         for one in done.shown:
             render.say("  " + ", ".join(str(value or "–") for value in one.values()))
     render.say(
-        f"{incident}: {done.total} rows: {done.accepted} {'would be ' if preview else ''}taken in, "
-        f"{done.duplicates} duplicates, {done.refused_total} refused"
+        f"{incident}: {_many(done.total, 'row')}: {done.accepted} {'would be ' if preview else ''}taken in, "
+        f"{_many(done.duplicates, 'duplicate')}, {done.refused_total} refused"
         + (f"; by post only: {done.by_post}" if done.by_post else "")
     )
     for rows, total, prefix in (
@@ -156,6 +165,14 @@ def _imported(incident: str, done: Imported, *, preview: bool, refused_to: Path 
             render.say(f"  {prefix} {line}: {reason}")
         if total > LINES_SHOWN:
             render.say(f"  … and {total - LINES_SHOWN} more (--json lists them)")
+    for differs in done.differs:
+        render.say(f"  ! {in_words(differs)}")
+    if done.differs:
+        render.say(f"  → correct the facts or the list, or say why: `breach explain {incident} KEY --because TEXT`")
+    noted = imported_json(done)
+    for key, says in NOTED.items():
+        if noted[key]:
+            render.say(f"  → {noted[key]} {says}")
     if refused_to is not None:
         render.say(f"  refused rows: {refused_to} (holds personal data; delete it after use)")
 
@@ -174,11 +191,15 @@ def _counts(incident: str, *, json: bool) -> None:
             render.say(f"  {what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     for one in found["imports"]:
         render.say(
-            f"  {one['at'][:16]}Z by {one['by']}: {one['accepted']} taken in, {one['duplicates']} duplicates, "
-            f"{one['refused']} refused"
+            f"  {one['at'][:16]}Z by {one['by']}: {one['accepted']} taken in, "
+            f"{_many(one['duplicates'], 'duplicate')}, {one['refused']} refused"
         )
     if found["shred_due"]:
         render.say(f"  to be shredded: {found['shred_due']}")
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _refused(incident: str, *, json: bool) -> None:

@@ -60,6 +60,10 @@ class Notices:
         """Return what stands in a letter to a guardian where the name of the person they care for is not known."""
         return self._wording.words(language).say("letter_guardian_nobody")
 
+    def to_guardian(self, language: str, name: str) -> str:
+        """Return how whoever cares for a person is addressed where the list does not name them."""
+        return self._wording.words(language).say("letter_guardian", name=name)
+
     def notice_kind(self, duty: str) -> str:
         """Return initial, supplementary or results, as the duty's notice is called."""
         return self._wording.layouts.notice_kind(duty)

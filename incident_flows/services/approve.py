@@ -13,7 +13,7 @@ from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.exact import exact_of, needed, sealed_sha256
 from incident_flows.services.letters import list_of
 from incident_flows.services.phases import require_reasons_for_delay
-from incident_flows.services.story import require_one_story, require_present_facts
+from incident_flows.services.story import require_list_agrees, require_one_story, require_present_facts
 from incident_flows.services.wordings import lacking
 from incident_flows.storage.database import Tx
 
@@ -29,7 +29,8 @@ def approve(
     Raises:
         PermissionDeniedError: The approver drafted it, or is the drafter under another account.
         IllegalTransitionError: Required fields are empty, reasons for a delay among them; or it says other
-            things than earlier filings and nobody has said why; or it is in no state to be approved.
+            things than earlier filings, or the list of people than the facts, and nobody has said why; or it is
+            in no state to be approved.
         NotApprovedError: The text is not the one the approver read.
     """
     actor.require("approve")
@@ -39,6 +40,7 @@ def approve(
         if notice.state == "approved" and actor.name in _approvers(notice):
             if notice.kind == "people":
                 _require_wordings(tx, desk, notice)
+                require_list_agrees(tx, ref, notice)
                 _approve_list(tx, desk, notice, actor=actor, now=now)
             return notice
         empty = [item["label"] for item in notice.missing if item.get("required")]
@@ -64,6 +66,7 @@ def approve(
         require_present_facts(tx, ref, notice)
         require_one_story(tx, ref, notice)
         _require_wordings(tx, desk, notice)
+        require_list_agrees(tx, ref, notice)
         part = _part(tx, desk, notice, actor)
         given = [
             *(notice.approvals or ()),

@@ -8,6 +8,7 @@ from typing import Any
 from incident_flows.core.readability import lix
 from incident_flows.services.compose import compose
 from incident_flows.services.desk import Desk
+from incident_flows.services.story import in_words, list_differences
 from incident_flows.storage.database import Tx
 
 ENGLISH = "en"
@@ -50,8 +51,22 @@ def beside(tx: Tx, desk: Desk, ref: str, notice: Any) -> dict[str, Any]:
     return {
         "english": english(tx, desk, ref, notice),
         "reading": plain.to_json() if plain else None,
+        "list": on_the_list(tx, ref, notice),
         "words_reviewed": desk.library.notices.wording.words(notice.language).reviewed,
     }
+
+
+def on_the_list(tx: Tx, ref: str, notice: Any) -> list[str]:
+    """Return what is to be known of the people a letter goes to: where list and facts differ, and minors alone."""
+    if notice.kind != "people":
+        return []
+    lines = [in_words(one) for one in list_differences(tx, ref)]
+    if alone := tx.people.minors_alone(notice.incident_id):
+        lines.append(
+            f"{alone} under age without a guardian on the list: the letter is addressed to the parent or guardian, "
+            "at the minor's own address"
+        )
+    return lines
 
 
 def english(tx: Tx, desk: Desk, ref: str, notice: Any) -> dict[str, str] | None:

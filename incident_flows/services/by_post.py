@@ -180,7 +180,7 @@ def _write(
             )
         )  # fmt: skip
         _keep(folder / f"{name}.pdf", pdf, done)
-        _keep(folder / f"{name}.csv", _table(notice, some), done)
+        _keep(folder / f"{name}.csv", _table(desk, notice, some), done)
 
 
 def _pages(desk: Desk, notice: Any, people: list[Person]) -> list[Block]:
@@ -189,21 +189,23 @@ def _pages(desk: Desk, notice: Any, people: list[Person]) -> list[Block]:
     for person in people:
         key = key_for(person, notice.variants)
         # A list taken in before letters had wordings for guardians is still spoken to by the guardian's name.
-        name = _to(person) if key is None else person.name or (nobody if guarded(person) else None)
+        name = _to(desk, notice, person) if key is None else person.name or (nobody if guarded(person) else None)
         subject, text, html = texts_of(notice, key or "")
         found.append({"kind": "break"})
-        found += [{"kind": "para", "text": line} for line in (_to(person), *person.postal) if line]
+        found += [{"kind": "para", "text": line} for line in (_to(desk, notice, person), *person.postal) if line]
         said = text.replace(f" {NAME_MARK}", NAME_MARK).replace(NAME_MARK, f" {name}" if name else "")
         found += letter_blocks(subject, said, html)
     return found
 
 
-def _to(person: Person) -> str | None:
-    """Return the name on the envelope."""
-    return person.guardian_name if guarded(person) and person.guardian_name else person.name
+def _to(desk: Desk, notice: Any, person: Person) -> str | None:
+    """Return the name on the envelope: for a minor the guardian's, or that it is for whoever cares for them."""
+    if not guarded(person) or person.guardian_name or not person.name:
+        return person.guardian_name if guarded(person) and person.guardian_name else person.name
+    return desk.library.notices.to_guardian(notice.language, person.name)
 
 
-def _table(notice: Any, people: list[tuple[Person, str]]) -> bytes:
+def _table(desk: Desk, notice: Any, people: list[tuple[Person, str]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     lines = max(len(person.postal) for person, _ in people)
@@ -211,7 +213,7 @@ def _table(notice: Any, people: list[tuple[Person, str]]) -> bytes:
         ["number", "name", *(f"line {place}" for place in range(1, lines + 1)), "language", "notice", "because"]
     )
     for person, why in people:
-        to = _to(person)
+        to = _to(desk, notice, person)
         postal = [*person.postal, *[""] * (lines - len(person.postal))]
         cells = [str(person.number), to or "", *postal, notice.language, notice.ref, why]
         writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])

@@ -23,9 +23,17 @@ def pack(people: Sequence[Packed]) -> bytes:
 def guarded_in(people: Sequence[Packed]) -> int:
     """Return how many people are written to through a guardian; one known to be of age is not."""
     return sum(
-        len(one) > 6 and bool(one[6] or (len(one) > 7 and one[7])) and not (len(one) > 8 and one[8] is False)
-        for one in people
+        len(one) > 6 and (_has_guardian(one) if len(one) < 9 or one[8] is None else one[8]) for one in people
     )
+
+
+def alone_in(people: Sequence[Packed]) -> int:
+    """Return how many minors have no guardian on the list."""
+    return sum(len(one) > 8 and one[8] is True and not _has_guardian(one) for one in people)
+
+
+def _has_guardian(one: Packed) -> bool:
+    return bool(one[6] or (len(one) > 7 and one[7]))
 
 
 def unpack(data: bytes) -> list[Packed]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,6 +36,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 SEVERAL = frozenset({"postal"})  # columns of which there may be more than one, such as the lines of an address
 LONGEST = 2000  # characters of one value
+OLDEST = 125  # years; nobody is known to have lived much longer
+
+UNKNOWN_LANGUAGE, BIRTH_SET_ASIDE = "language-unknown", "birth-date-set-aside"  # what is counted of doubts
 
 _KNOWN = {alias: ours for ours, aliases in NAMES.items() for alias in aliases}
 _SIGNS = re.compile(r"[\s_.\-:*()]+")
@@ -49,7 +53,6 @@ _ROLES = frozenset(
     | {"support", "usenet", "uucp", "webmaster", "www"}
 )  # the validator writes them in small letters
 _SURELY_SHORT = 190  # characters of a domain that leave room for any local part
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _REMEMBERED = 200_000  # domains
 
@@ -85,6 +88,7 @@ class Taken:
         refused: Line and reason.
         refused_values: The refused rows themselves, if they are to be exported.
         warned: Line and what a person should look at; taken in all the same.
+        noted: How many rows lack something that could not be used.
     """
 
     rows: int = 0
@@ -93,6 +97,7 @@ class Taken:
     refused: list[tuple[int, str]] = field(default_factory=list)
     refused_values: list[list[str]] = field(default_factory=list)
     warned: list[tuple[int, str]] = field(default_factory=list)
+    noted: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,9 @@ class Layout:
     Attributes:
         columns: Places of our columns.
         places: Every known code of country or state.
+        languages: Every code of a language, with its shortest; empty where the file has no such column.
         lookup_key: Makes the keyed hashes.
+        today: By which a date of birth is possible or not.
         minors_from: Whoever was born after this day is a minor; None where the house names no age.
         keep_refused: Whether refused rows are handed back whole.
     """
@@ -111,8 +118,10 @@ class Layout:
     columns: Mapping[str, tuple[int, ...]]
     delimiter: str
     places: frozenset[str]
+    languages: Mapping[str, str]
     lookup_key: bytes = field(repr=False)
     minors_from: date | None
+    today: date
     keep_refused: bool = False
 
 
@@ -136,6 +145,7 @@ class Rows:
     def take(self, values: Sequence[str], line: int, into: Taken) -> None:
         """Check one row and add it to what is taken, refused or warned about."""
         into.rows += 1
+        doubts: list[tuple[str, str]] = []
         try:
             if len(values) != self._width:
                 raise RefusedRowError(
@@ -146,11 +156,11 @@ class Rows:
             person = [
                 address,
                 None if self._name is None else self.text(values[self._name], "name"),
-                None if self._language is None else self.language(values[self._language]),
+                None if self._language is None else self.language(values[self._language], doubts),
                 None if self._place is None else self.place(values[self._place]),
             ]
             if self._more:
-                self._add_more(person, values)
+                self._add_more(person, values, doubts)
             elif not address:
                 raise RefusedRowError("address is empty")
         except RefusedRowError as error:
@@ -160,6 +170,9 @@ class Rows:
             return
         if not email.isascii() and (odd := _odd(email)):
             into.warned.append((line, odd))
+        for what, doubt in doubts:
+            into.noted[what] += 1
+            into.warned.append((line, doubt))
         into.people.append(person)
         into.digests.append(self.digest(person))
 
@@ -194,16 +207,20 @@ class Rows:
             raise RefusedRowError("place is no country or state; write an ISO code such as ES or US-CA")
         return self._places.setdefault(text, code)
 
-    def language(self, text: str) -> str | None:
-        """Return the code of a language."""
+    def language(self, text: str, doubts: list[tuple[str, str]]) -> str | None:
+        """Return the code of a language; what is none is no reason to leave somebody untold, and is noted."""
         try:
-            return self._languages[text]
+            found = self._languages[text]
         except KeyError:
-            pass
-        code = text.strip().lower().replace("_", "-").split("-")[0] or None
-        if code is not None and not _LANGUAGE.fullmatch(code):
-            raise RefusedRowError("language is no code; write two letters such as es or de")
-        return self._languages.setdefault(text, code)
+            code = text.strip().lower().replace("_", "-").split("-")[0]
+            found = self._layout.languages.get(code)
+            if len(self._languages) < _REMEMBERED:
+                self._languages[text] = found
+        if found is None and text and not text.isspace():
+            doubts.append(
+                (UNKNOWN_LANGUAGE, "language is no code of one, such as es or de; taken in with language not known")
+            )
+        return found
 
     def text(self, value: str, column: str) -> str | None:
         """Return a line of text, without breaks."""
@@ -218,7 +235,7 @@ class Rows:
             raise RefusedRowError(f"{column} is longer than {LONGEST} characters")
         return found or None
 
-    def _add_more(self, person: list[Any], values: Sequence[str]) -> None:
+    def _add_more(self, person: list[Any], values: Sequence[str], doubts: list[tuple[str, str]]) -> None:
         columns = self._layout.columns
 
         def value(key: str) -> str:
@@ -239,7 +256,7 @@ class Rows:
             postal or None,
             self.text(value("guardian-name"), "guardian's name"),
             guardian,
-            self._minor(value("birth-date")),
+            self._minor(value("birth-date"), doubts),
         ]
         if person[0]:
             while person[-1] is None and len(person) > 4:
@@ -253,13 +270,18 @@ class Rows:
         except RefusedRowError as error:
             raise RefusedRowError(str(error).replace("address", what, 1)) from None
 
-    def _minor(self, born: str) -> bool | None:
+    def _minor(self, born: str, doubts: list[tuple[str, str]]) -> bool | None:
         if not born:
             return None
+        today = self._layout.today
         try:
             if not _ISO_DAY.fullmatch(born):
                 raise ValueError
             day = date.fromisoformat(born)
+            if day > today or day.year < today.year - OLDEST:
+                when = "lies in the future" if day > today else f"is more than {OLDEST} years ago"
+                doubts.append((BIRTH_SET_ASIDE, f"birth date {when}; taken in without it"))
+                return None
             return None if self._layout.minors_from is None else day > self._layout.minors_from
         except ValueError:
             raise RefusedRowError("birth date is no date; write it as 2012-05-30") from None

@@ -51,6 +51,7 @@ class PackedBlock:
     Attributes:
         without_address: Places within it of people who can be reached by post only.
         guarded: How many of them are written to through a guardian.
+        alone: How many of these are minors and have no guardian on the list.
     """
 
     count: int
@@ -59,6 +60,7 @@ class PackedBlock:
     summary: list[tuple[str | None, str | None, int]]
     without_address: list[int]
     guarded: int = 0
+    alone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Result:
     refused: list[tuple[int, str]]
     refused_values: list[list[str]]
     warned: list[tuple[int, str]]
+    noted: Counter[str]
 
 
 def results(
@@ -111,11 +114,12 @@ def read_piece(rows: Rows, layout: Layout, piece: Piece, block: int) -> Result:
         taken.refused,
         taken.refused_values,
         taken.warned,
+        taken.noted,
     )
 
 
 def _packed(taken: Taken, start: int, block: int) -> PackedBlock:
-    from incident_flows.services.packed import guarded_in, pack
+    from incident_flows.services.packed import alone_in, guarded_in, pack
 
     people = taken.people[start : start + block]
     counts = Counter([(one[2], one[3]) for one in people])
@@ -126,6 +130,7 @@ def _packed(taken: Taken, start: int, block: int) -> PackedBlock:
         [(language, place, count) for (language, place), count in counts.items()],
         [place for place, one in enumerate(people) if not one[0]],
         guarded_in(people),
+        alone_in(people),
     )
 
 

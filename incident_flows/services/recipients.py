@@ -6,20 +6,25 @@ reported by its line and the reason, never by its content, unless the person ask
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from incident_flows.core.facts import People
 from incident_flows.core.lifecycle import Actor
+from incident_flows.core.listed import against_facts
+from incident_flows.core.story import Difference
 from incident_flows.errors import IllegalTransitionError, InputError, StorageError
+from incident_flows.knowledge.languages import language_codes
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.letters import policy_of
-from incident_flows.services.packed import Packed, guarded_in, pack, unpack
+from incident_flows.services.packed import Packed, alone_in, guarded_in, pack, unpack
 from incident_flows.services.people import purpose_of, summary_of
 from incident_flows.services.people_file import Asked, Listed, PeopleFile
-from incident_flows.services.people_rows import Layout, minors_from
+from incident_flows.services.people_rows import BIRTH_SET_ASIDE, UNKNOWN_LANGUAGE, Layout, minors_from
 from incident_flows.services.people_workers import PackedBlock, Result, results
 from incident_flows.services.refused_file import RefusedFile
 from incident_flows.services.seen import Seen
@@ -43,6 +48,9 @@ class Imported:
         refused_total: How many rows were not taken in.
         warned: Line and what to look at, of the first `LISTED` rows taken in with a doubt.
         by_post: People taken in without an address, who can be reached by post only.
+        minors_alone: Minors taken in who have no guardian on the list.
+        noted: How many rows had a language or a date of birth that could not be used.
+        differs: Where the whole list, this file with what was there, contradicts the facts.
         columns: Our names of the columns used, with their headings.
         shown: Of a preview: the first people, masked.
     """
@@ -54,6 +62,9 @@ class Imported:
     total: int = 0
     warned: list[tuple[int, str]] = field(default_factory=list)
     by_post: int = 0
+    minors_alone: int = 0
+    noted: Counter[str] = field(default_factory=Counter)
+    differs: list[Difference] = field(default_factory=list)
     columns: dict[str, list[str]] = field(default_factory=dict)
     shown: list[dict[str, Any]] = field(default_factory=list)
 
@@ -63,6 +74,7 @@ class Imported:
         self.refused_total += len(result.refused)
         self.refused += result.refused[: LISTED - len(self.refused)]
         self.warned += result.warned[: LISTED - len(self.warned)]
+        self.noted += result.noted
 
 
 def import_recipients(
@@ -129,8 +141,10 @@ def import_recipients(
             columns=listed.columns,
             delimiter=listed.delimiter,
             places=frozenset(desk.library.lawbook.places),
+            languages=language_codes() if "language" in listed.columns else {},
             lookup_key=desk.vault.lookup_key(intake.incident.wrapped_key),
             minors_from=minors_from(now.date(), policy_of(desk).of_age),
+            today=now.date(),
             keep_refused=export is not None,
         )
         found = results(file.pieces(), layout, block=BATCH, size=listed.size, workers=workers)
@@ -140,6 +154,7 @@ def import_recipients(
                 export.write(result.refused, result.refused_values)
             if progress is not None:
                 progress(done.total, listed.rows)
+        done.differs = against_facts(intake.told, intake.listed)
         if not preview:
             _finish(desk, ref, intake, listed, actor=actor.name, now=now)
     finally:
@@ -161,6 +176,10 @@ class _Intake:
         self.import_id: int | None = None
         self._desk, self._preview = desk, preview
         self._seen = Seen()
+        self.told = People.model_validate(tx.incidents.facts(ref).facts.get("people") or {})
+        self.listed: Counter[str | None] = Counter()
+        for (_, place), count in tx.people.by_language_and_place(self.incident.id).items():
+            self.listed[place] += count
         self._others: set[bytes] = set()
         self._end = 0
         for first, digests in tx.people.digests(self.incident.id):
@@ -179,6 +198,9 @@ class _Intake:
             stored = part if self._preview else self._store(part, now=now)
             done.accepted += sum(block.count for block in stored)
             done.by_post += sum(len(block.without_address) for block in stored)
+            done.minors_alone += sum(block.alone for block in stored)
+            for _, place, count in (one for block in stored for one in block.summary):
+                self.listed[place] += count
 
     def _show(self, result: Result) -> None:
         for block in result.blocks:
@@ -200,7 +222,9 @@ class _Intake:
             block.digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES] for place in kept
         )
         without = [place for place, one in enumerate(new) if not one[0]]
-        return PackedBlock(len(new), pack(new), digests, summary_of(new), without, guarded_in(new))
+        return PackedBlock(
+            len(new), pack(new), digests, summary_of(new), without, guarded_in(new), alone_in(new)
+        )
 
     def _store(self, blocks: Sequence[PackedBlock], *, now: datetime) -> list[PackedBlock]:
         desk, incident, stored = self._desk, self.incident, list[PackedBlock]()
@@ -222,7 +246,7 @@ class _Intake:
                     sealed = desk.vault.seal(
                         incident.wrapped_key, incident.ref, purpose_of(first), new.packed
                     )
-                    row = NewBlock(first, new.count, sealed, new.digests, new.summary, new.guarded)
+                    row = NewBlock(first, new.count, sealed, new.digests, new.summary, new.guarded, new.alone)
                     tx.people.add_block(incident.id, row, self.import_id)
                     for place in new.without_address:
                         tx.people.except_(incident.id, first + place, "no-address", now)
@@ -283,6 +307,9 @@ def _finish(
                 "refused": done.refused_total,
                 "rows": done.total,
                 "by_post": done.by_post,
+                "minors_alone": done.minors_alone,
+                "noted": dict(done.noted),
+                "differs": [one.key for one in done.differs],
             },
         )
 
@@ -310,6 +337,10 @@ def imported_json(imported: Imported) -> dict[str, Any]:
         "refused": [{"line": line, "because": reason} for line, reason in imported.refused],
         "warned": [{"line": line, "because": reason} for line, reason in imported.warned],
         "by_post": imported.by_post,
+        "differs": [{"key": one.key, "facts": one.before, "list": one.now} for one in imported.differs],
+        "minors_alone": imported.minors_alone,
+        "languages_unknown": imported.noted[UNKNOWN_LANGUAGE],
+        "birth_dates_set_aside": imported.noted[BIRTH_SET_ASIDE],
         "columns": imported.columns,
     }
     return {**found, "shown": imported.shown} if imported.shown else found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from incident_flows.core.facts import People
 from incident_flows.core.instants import show_utc
 from incident_flows.core.lifecycle import Actor
+from incident_flows.core.listed import LIST, against_facts
 from incident_flows.core.scope import scoped
 from incident_flows.core.story import Difference, Said, differences, said, shown
 from incident_flows.errors import IllegalTransitionError, InputError
@@ -34,13 +37,23 @@ class Telling:
         self._explained = {(row.key, row.before, row.now) for row in self.explanations}
         self._facts: dict[int, Any] = {}
         self._told = [self._said(one) for one in self.notices if one.state in TOLD and _counts(one)]
+        self._listed = list_differences(tx, ref)
 
     def differs(self, notice: Any) -> list[Difference]:
-        """Return where a notice differs from what was told before, as far as nobody has explained it."""
+        """Return where a notice differs from what was told before, as far as nobody has explained it.
+
+        A letter to the people differs too where the list it goes to contradicts the facts.
+        """
         if not _counts(notice):
             return []
         found = differences(self._said(notice), self._told)
-        return [one for one in found if one.told_apart_by not in self._explained]
+        return [one for one in found if one.told_apart_by not in self._explained] + (
+            self.unexplained_of_list() if notice.kind == "people" else []
+        )
+
+    def unexplained_of_list(self) -> list[Difference]:
+        """Return where the list of people contradicts the facts, as far as nobody has explained it."""
+        return [one for one in self._listed if one.told_apart_by not in self._explained]
 
     def _said(self, notice: Any) -> Said:
         version = notice.facts_version
@@ -49,9 +62,39 @@ class Telling:
         return said(notice.ref, notice.scope, scoped(self._facts[version], notice.scope), notice.form)
 
 
+def list_differences(tx: Tx, ref: str) -> list[Difference]:
+    """Return where the list of people contradicts the present facts, explained or not."""
+    listed: Counter[str | None] = Counter()
+    for (_, place), count in tx.people.by_language_and_place(tx.incidents.get(ref).id).items():
+        listed[place] += count
+    return against_facts(People.model_validate(tx.incidents.facts(ref).facts.get("people") or {}), listed)
+
+
+def in_words(difference: Difference) -> str:
+    """Return what a list of people and the facts say differently, as one line.
+
+    >>> in_words(Difference("list.US-CA", "the facts", 1000, 12))
+    'list.US-CA: 1000 in the facts, 12 on the list'
+    """
+    return f"{difference.key}: {shown(difference.before)} in {difference.notice}, {shown(difference.now)} on {LIST}"
+
+
+def require_list_agrees(tx: Tx, ref: str, notice: Any) -> None:
+    """Refuse a letter whose list contradicts the facts while nobody has said why."""
+    if notice.kind != "people":
+        return
+    found = Telling(tx, ref).unexplained_of_list()
+    if found:
+        more = f"; and {len(found) - 8} more" if len(found) > 8 else ""
+        raise IllegalTransitionError(
+            f"{notice.ref} cannot be approved: {'; '.join(in_words(one) for one in found[:8])}{more}.\n"
+            f"Correct the facts or the list and draft again, or say why: `breach explain {ref} KEY --because TEXT`"
+        )
+
+
 def require_one_story(tx: Tx, ref: str, notice: Any) -> None:
     """Refuse a notice that says another thing than an earlier one while nobody has said why."""
-    found = Telling(tx, ref).differs(notice)
+    found = [one for one in Telling(tx, ref).differs(notice) if not one.key.startswith("list.")]
     if found:
         listed = "; ".join(
             f"{one.key}: {shown(one.before)} in {one.notice}, now {shown(one.now)}" for one in found[:8]
@@ -100,6 +143,7 @@ def explain(
         tx.incidents.lock(ref)
         found: dict[tuple[str, str, str], Difference] = {}
         telling = Telling(tx, ref)
+        found.update({one.told_apart_by: one for one in telling.unexplained_of_list()})
         for notice in telling.notices:
             if notice.state in TO_COME:
                 found.update({one.told_apart_by: one for one in telling.differs(notice)})

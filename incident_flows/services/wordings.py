@@ -26,8 +26,12 @@ PLUS = "+"
 
 
 def guarded(person: Person) -> bool:
-    """Return whether somebody is written to through a guardian: there is one, and nobody knows them to be of age."""
-    return bool(person.guardian_name or person.guardian_email) and person.minor is not False
+    """Return whether a letter is worded for whoever cares for a person.
+
+    That is so for every known minor, whose guardian reads at the minor's own address where the list names none;
+    and for whoever has a guardian and is not known to be of age.
+    """
+    return bool(person.minor or ((person.guardian_name or person.guardian_email) and person.minor is None))
 
 
 def addresses_of(person: Person) -> list[str]:

@@ -34,6 +34,7 @@ class NewBlock:
         digests: `DIGEST_BYTES` per person, in their order.
         summary: How many people by language and place.
         guarded: How many of them are written to through a guardian; None where nobody counted.
+        alone: How many of these are minors and have no guardian on the list.
     """
 
     first: int
@@ -42,6 +43,7 @@ class NewBlock:
     digests: bytes
     summary: Sequence[tuple[str | None, str | None, int]]
     guarded: int | None = 0
+    alone: int = 0
 
 
 class People(Noun):
@@ -67,6 +69,7 @@ class People(Noun):
                 digests=block.digests,
                 summary=[list(one) for one in block.summary],
                 guarded=block.guarded,
+                alone=block.alone,
             )
         )
 
@@ -104,6 +107,15 @@ class People(Noun):
             col(BlockRow.incident_id) == incident_id, or_(row.is_(None), row > 0)
         )
         return self._session.execute(found.limit(1)).first() is not None
+
+    def minors_alone(self, incident_id: int) -> int:
+        """Return how many minors have no guardian on the list; those of blocks older than the count aside."""
+        return int(
+            self._session.scalar(
+                select(func.sum(col(BlockRow.alone))).where(col(BlockRow.incident_id) == incident_id)
+            )
+            or 0
+        )
 
     def blocks(self, incident_id: int, after: int = -1, limit: int = 1) -> Sequence[BlockRow]:
         """Return blocks in order: the first ones that hold anybody with a number above `after`."""

@@ -33,6 +33,7 @@ class BlockRow(SQLModel, table=True):
         digests: Per person 16 bytes of the keyed hash of their address, in their order.
         summary: How many people by language and place: [language or null, place or null, count].
         guarded: How many of them are written to through a guardian; None in blocks older than this column.
+        alone: How many of these are minors and have no guardian on the list; likewise.
     """
 
     __tablename__ = "recipient_block"
@@ -44,6 +45,7 @@ class BlockRow(SQLModel, table=True):
     digests: bytes
     summary: list[Any] = json_list()
     guarded: int | None = None
+    alone: int | None = None
 
 
 class ExceptionRow(SQLModel, table=True):

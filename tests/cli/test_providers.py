@@ -79,6 +79,7 @@ def written(
         breach("account add boris --role approver")
         drafted = breach.json(f"draft {REF}")["notices"]
         (name,) = [one["id"] for one in drafted if one["kind"] == "people"]
+        breach(f"explain {REF} --because 'a part of them'")
         breach(f"approve {REF} {name} --as boris")
     return breach.home, name
 

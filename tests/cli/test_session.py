@@ -132,6 +132,9 @@ def test_a_breach_from_report_to_dossier(breach: Terminal, tmp_path: Path) -> No
     drafted = _lines(printed, "N-000")
     names = [line.split(" ")[0] for line in drafted]
     assert len(names) == 4
+    people = names[-1]
+    assert "list.people: 1020 in the facts, 2 on the list" in breach.refused("approve", REF, people, "--as", "boris")
+    breach(f"explain {REF} list.people list.ES list.GB --because 'The others are written to by the client'")
     for name in names:
         first = breach(f"approve {REF} {name} --as boris")
         assert first.startswith(f"{name} approved by boris: SHA-256 ")

@@ -15,6 +15,7 @@ from incident_flows.services.desk import acting
 from incident_flows.services.draft import draft
 from incident_flows.services.packing import pack
 from incident_flows.services.recipients import import_recipients
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from notifications.sendgrid_batches import SendGridBatches
 from tests.chaos.letters.stub import Provider
@@ -46,6 +47,7 @@ def test_a_wave_is_one_run_of_tasks_with_counts_only(
     people.write_text("email,language\n" + "".join(f"person{n}@people.example,en\n" for n in range(45)))
     import_recipients(desk, ref, people, actor=anna, now=now)
     [drafted], _ = draft(desk, ref, "eu-gdpr/tell-people", actor=anna, now=now)
+    explain(desk, ref, [], because="a part of them", actor=anna, now=now)
     notice = approve(desk, ref, drafted.notice.ref, actor=boris, now=now)
     begin(desk, ref, notice, actor=anna, now=now)
     pack(desk, ref, notice, actor="anna", now=now)

@@ -20,6 +20,7 @@ from incident_flows.services.approve import approve
 from incident_flows.services.document import notice_document, record_document
 from incident_flows.services.dossier import dossier
 from incident_flows.services.draft import draft
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 
 ROOT = Path(__file__).parents[2] / "playbooks"
@@ -87,6 +88,7 @@ def test_the_same_notice_gives_the_same_bytes_and_shows_its_state(house: Any) ->
     [one], _ = draft(house.desk, ref, "eu-gdpr/tell-authority", actor=house.person(), now=house.now)
     drafted = notice_document(house.desk, ref, one.notice.ref)[1]
     assert "BORRADOR" in _read(drafted)
+    explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
     approve(house.desk, ref, one.notice.ref, actor=house.person("boris"), now=house.now)
     data, approved = notice_document(house.desk, ref, one.notice.ref)
     read = _read(approved)

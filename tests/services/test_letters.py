@@ -20,6 +20,7 @@ from incident_flows.services.notify import notify, resolve_doubt
 from incident_flows.services.recipients import import_recipients
 from incident_flows.services.sent import Sent
 from incident_flows.services.show import show
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from incident_flows.services.watch import tick
 from notifications.sendgrid_batches import SendGridBatches
@@ -58,6 +59,7 @@ class Post:
         self.take_in(ref, count, first=first)
         drafted, _ = draft(house.desk, ref, "eu-gdpr/tell-people", actor=house.person("anna"), now=house.now)
         [one] = [one.notice for one in drafted]
+        explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
         approve(house.desk, ref, one.ref, actor=house.person("boris"), now=house.now)
         return ref, one.ref
 
@@ -114,6 +116,7 @@ def test_a_late_list_gets_a_letter_of_its_own_and_nobody_a_second_one(small: Pos
     drafted, _ = draft(small.desk, ref, "eu-gdpr/tell-people", actor=actor, now=small.house.now)
     [late] = [one.notice for one in drafted]
     assert late.ref != notice
+    explain(small.desk, ref, [], because="a part of them", actor=small.house.person("anna"), now=small.house.now)
     approve(small.desk, ref, late.ref, actor=small.house.person("boris"), now=small.house.now)
     assert small.notify(ref, late.ref).counts == {"sent": 3}
     account = small.account()
@@ -143,6 +146,7 @@ def test_a_list_that_changed_after_the_approval_needs_another_one(small: Post) -
     with pytest.raises(NotApprovedError, match="5 people then, 10 now"):
         small.notify(ref, notice)
     assert small.account()["requests"] == 0
+    explain(small.desk, ref, [], because="a part of them", actor=small.house.person("anna"), now=small.house.now)
     approve(small.desk, ref, notice, actor=small.house.person("boris"), now=small.house.now)
     assert small.notify(ref, notice).counts == {"sent": 10}
 

@@ -15,6 +15,7 @@ from incident_flows.services.notify import notify, resolve_doubt
 from incident_flows.services.open import open_incident
 from incident_flows.services.recipients import import_recipients
 from incident_flows.services.show import show
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from incident_flows.services.watch import tick
 from notifications import OutcomeUnknownError, PermanentError, TransientError
@@ -62,6 +63,7 @@ def _controller_case(house: Any, **contact: Any) -> tuple[str, str]:
     ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
     drafted, _ = draft(house.desk, ref, "eu-gdpr/tell-controller", actor=house.person("anna"), now=house.now)
     notice = drafted[0].notice
+    explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
     approve(house.desk, ref, notice.ref, actor=house.person("boris"), now=house.now)
     return ref, notice.ref
 
@@ -131,6 +133,7 @@ def test_only_another_person_approves_and_only_this_text(house: Any) -> None:
         approve(house.desk, ref, old.ref, actor=house.person("anna"), now=house.now)
     with pytest.raises(NotApprovedError, match="not the one given"):
         approve(house.desk, ref, old.ref, actor=house.person("boris"), now=house.now, sha256="00ff")
+    explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
     approve(house.desk, ref, old.ref, actor=house.person("boris"), now=house.now, sha256=old.sha256[:10])
     change_facts(
         house.desk, ref, {"data": {"records": 1021}}, actor=house.person(), now=house.now, source="count"
@@ -171,6 +174,7 @@ def test_everybody_gets_one_letter_and_nobody_sees_another(house: Any, tmp_path:
     drafted, _ = draft(house.desk, ref, "eu-gdpr/tell-people", actor=house.person("anna"), now=house.now)
     assert sorted(one.notice.language for one in drafted) == ["de", "en", "es"]
     for one in drafted:
+        explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
         approve(house.desk, ref, one.notice.ref, actor=house.person("boris"), now=house.now)
         _notify(house, ref, one.notice.ref)
     sent = {message.to.email: message for message in house.channel.messages}

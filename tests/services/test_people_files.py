@@ -52,8 +52,10 @@ def _rows(**columns: tuple[int, ...]) -> Rows:
         columns={key.replace("_", "-"): places for key, places in columns.items()},
         delimiter=",",
         places=frozenset({"ES"}),
+        languages={"es": "es"},
         lookup_key=b"k" * 32,
         minors_from=minors_from(NOW.date(), 18),
+        today=NOW.date(),
     )
     return Rows(layout)
 
@@ -117,6 +119,31 @@ def test_a_set_of_digests_knows_all_and_confuses_none() -> None:
 
 
 # Columns
+
+
+def test_an_impossible_birth_date_or_language_leaves_nobody_untold_and_is_counted(house: House, tmp_path: Path) -> None:
+    ref = house.open("aimigos-studio")
+    content = (
+        "email,language,birth date,guardian\n"
+        "future@people.example,es,2090-01-01,\n"
+        "ancient@people.example,deu,1800-01-01,Eva\n"
+        "child@people.example,zz,2018-01-01,\n"
+        "kid@people.example,zxx,2018-01-01,Eva\n"
+    )
+    done = imported_json(_import(house, ref, content, tmp_path))
+    assert (done["accepted"], done["refused_total"]) == (4, 0)
+    assert (done["birth_dates_set_aside"], done["languages_unknown"], done["minors_alone"]) == (2, 2, 1)
+    assert [(one["line"], one["because"].split(";")[0]) for one in done["warned"]] == [
+        (2, "birth date lies in the future"),
+        (3, "birth date is more than 125 years ago"),
+        (4, "language is no code of one, such as es or de"),
+        (5, "language is no code of one, such as es or de"),
+    ]
+    future, ancient, child, kid = _everybody(house, ref)
+    assert [one.minor for one in (future, ancient, child, kid)] == [None, None, True, True]
+    assert [one.language for one in (future, ancient, child, kid)] == ["es", "de", None, None]
+    with house.desk.database.read() as tx:
+        assert tx.people.minors_alone(1) == 1
 
 
 def test_every_column_is_kept_and_a_minor_is_known_by_the_birth_date(house: House, tmp_path: Path) -> None:

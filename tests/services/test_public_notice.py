@@ -17,6 +17,7 @@ from incident_flows.services.document import notice_html
 from incident_flows.services.draft import Wanted, draft
 from incident_flows.services.notify import notify
 from incident_flows.services.show import show
+from incident_flows.services.story import explain
 from incident_flows.services.tasks import done
 from incident_flows.services.update import change_facts
 from tests.services.test_letters import OFFICER
@@ -101,6 +102,7 @@ def test_a_page_by_art_34_is_approved_published_and_meets_the_duty_to_tell_the_p
     for one in notices:
         with pytest.raises(IllegalTransitionError, match="nobody should publish it yet"):
             notice_html(house.desk, ref, one.ref)
+        explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
         approve(house.desk, ref, one.ref, actor=house.person("boris"), now=house.now)
         page, sha256 = notice_html(house.desk, ref, one.ref)
         assert hashlib.sha256(page).hexdigest() == sha256
@@ -138,6 +140,7 @@ def test_people_of_a_state_nothing_reaches_call_for_a_page_that_stands_as_long_a
     with pytest.raises(IllegalTransitionError, match="--filed-as URL"):
         done(house.desk, ref, "public-notice", actor=house.person(), now=house.now)
     [page] = _page(house, ref, language="en")
+    explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
     approve(house.desk, ref, page.ref, actor=house.person("boris"), now=house.now)
     notify(house.desk, ref, page.ref, actor=house.person(), now=house.now, filed_as="https://a.example/notice")
     after = show(house.desk, ref)

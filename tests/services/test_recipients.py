@@ -51,13 +51,16 @@ def test_every_row_is_accepted_a_duplicate_or_refused_with_its_line(house: House
         "Jan,jan@people.example;jim@people.example,de,DE\r\n"
     )
     done = _import(house, ref, content, tmp_path)
-    assert (done.total, done.accepted, done.duplicates, done.refused_total) == (11, 3, 1, 7)
+    assert (done.total, done.accepted, done.duplicates, done.refused_total) == (11, 4, 1, 6)
     reasons = dict(done.refused)
-    assert sorted(reasons) == [6, 7, 8, 9, 10, 11, 14]
+    assert sorted(reasons) == [6, 7, 8, 10, 11, 14]
     assert reasons[6].startswith("address ")
     assert reasons[7] == "address is empty"
     assert reasons[8] == "place is no country or state; write an ISO code such as ES or US-CA"
-    assert reasons[9] == "language is no code; write two letters such as es or de"
+    assert [line for line, _ in done.warned] == [9]  # told all the same, in the language of the place
+    assert (imported_json(done)["languages_unknown"], recipients.recipients(house.desk, ref)["languages"]) == (
+        1, {"de": 1, "en": 1, "es": 1, "unknown": 1}
+    )
     assert reasons[10] == "has 2 columns where the header names 4; check quotes and separators"
     assert reasons[11] == "has 5 columns where the header names 4; check quotes and separators"
     assert reasons[14].startswith("address ")

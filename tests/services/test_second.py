@@ -21,6 +21,7 @@ from incident_flows.services.draft import draft
 from incident_flows.services.follow import count, followed, receive
 from incident_flows.services.recipients import import_recipients
 from incident_flows.services.show import show
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from tests.services.test_letters import OFFICER, Post
 
@@ -47,6 +48,7 @@ def _sent(post: Post) -> tuple[str, str]:
     file.write_text(f"email,second email,language,place,address\n{rows}")
     import_recipients(house.desk, ref, file, actor=house.person(), now=house.now)
     [one] = draft(house.desk, ref, "eu-gdpr/tell-people", actor=house.person("anna"), now=house.now)[0]
+    explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
     approve(house.desk, ref, one.notice.ref, actor=house.person("boris"), now=house.now)
     post.notify(ref, one.notice.ref)
     return ref, one.notice.ref

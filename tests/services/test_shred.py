@@ -18,6 +18,7 @@ from incident_flows.services.draft import draft
 from incident_flows.services.notify import notify
 from incident_flows.services.recipients import import_recipients, recipients
 from incident_flows.services.shred import RETENTION, shred
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from incident_flows.services.watch import tick
 from tests.services.conftest import House
@@ -50,6 +51,7 @@ def test_nothing_of_a_person_is_readable_and_after_shredding_nothing_opens(
     change_facts(house.desk, ref, OFFICER, actor=house.person(), now=house.now, source="call")
     drafted, _ = draft(house.desk, ref, "eu-gdpr/tell-people", actor=house.person("anna"), now=house.now)
     for one in drafted:
+        explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
         approve(house.desk, ref, one.notice.ref, actor=house.person("boris"), now=house.now)
         notify(house.desk, ref, one.notice.ref, actor=house.person(), now=house.now)
     assert ADDRESS in [message.to.email for message in house.channel.messages]

@@ -10,6 +10,7 @@ from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.decide import decide
 from incident_flows.services.draft import draft
 from incident_flows.services.show import clocks
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from incident_flows.services.wall import wall
 from incident_flows.storage.wall import Only
@@ -78,6 +79,7 @@ def test_an_approved_notice_is_to_be_sent(house: Any) -> None:
     (done, *_), _skipped = draft(house.desk, ref, ICO, actor=house.person(), now=house.now, phased=True)
     assert done.notice.state == "awaiting-approval", done.notice.missing
     assert _line(house, ICO).next == "approve"
+    explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)
     approve(house.desk, ref, done.notice.ref, actor=house.person("boris"), now=house.now)
     assert _line(house, ICO).next == "send"
 

@@ -13,12 +13,14 @@ from pypdf import PdfReader
 from incident_flows.errors import IllegalTransitionError, NotApprovedError
 from incident_flows.knowledge.inserts import Inserts
 from incident_flows.services.approve import approve
+from incident_flows.services.beside import beside
 from incident_flows.services.document import notice_document
 from incident_flows.services.draft import draft
 from incident_flows.services.exact import exact_of, exact_sha256
 from incident_flows.services.people import Person
 from incident_flows.services.recipients import import_recipients
 from incident_flows.services.show import variant_json
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from incident_flows.services.wordings import addresses_of, key_for, unplaced
 from tests.services.test_letters import Post
@@ -99,6 +101,7 @@ def test_everybody_reads_the_wording_of_their_state_or_guardian_and_nothing_else
     notice = _drafted(post, ref)
     assert sorted(notice.variants) == ["US-CA", "US-CA+guardian", "US-MA", "US-MA+guardian", "guardian"]
     assert [one for one in notice.missing if one["required"]] == []
+    explain(post.desk, ref, [], because="a part of them", actor=post.house.person("anna"), now=post.house.now)
     approve(post.desk, ref, notice.ref, actor=post.house.person("boris"), now=post.house.now)
     assert post.notify(ref, notice.ref).counts == {"sent": 6}
     read = _letters(post)
@@ -137,6 +140,7 @@ def test_one_hash_covers_every_wording(post: Post) -> None:
     assert before == notice.sha256
     notice.variants["US-MA"]["text"] += " "
     assert exact_of(notice) != before
+    explain(post.desk, ref, [], because="a part of them", actor=post.house.person("anna"), now=post.house.now)
     approve(post.desk, ref, notice.ref, actor=post.house.person("boris"), now=post.house.now)
     with post.desk.database.write() as tx:
         from sqlalchemy import text
@@ -176,6 +180,7 @@ def test_a_list_with_people_the_letter_has_no_words_for_needs_a_new_draft(post: 
         approve(post.desk, ref, notice.ref, actor=post.house.person("boris"), now=post.house.now)
     again = _drafted(post, ref)
     assert again.supersedes == notice.ref
+    explain(post.desk, ref, [], because="a part of them", actor=post.house.person("anna"), now=post.house.now)
     approve(post.desk, ref, again.ref, actor=post.house.person("boris"), now=post.house.now)
 
 
@@ -188,6 +193,7 @@ def test_packing_broken_off_leaves_nobody_out_and_packs_nobody_twice(
     people = [(f"p{n}@people.example", f"P{n}", "en", places[n % 7], "", "") for n in range(40)]
     ref = _opened(post, people)
     notice = _drafted(post, ref)
+    explain(post.desk, ref, [], because="a part of them", actor=post.house.person("anna"), now=post.house.now)
     approve(post.desk, ref, notice.ref, actor=post.house.person("boris"), now=post.house.now)
     stops = iter([3, 2])
     left = next(stops)
@@ -233,7 +239,7 @@ def test_who_is_written_to_through_a_guardian_and_where() -> None:
     grown = Person(1, "kim@x.example", guardian_email="park@x.example", minor=False, second_email="KIM@x.example")
     assert (key_for(grown, variants), addresses_of(grown)) == ("", ["kim@x.example"])
     alone = Person(2, "kim@x.example", place="FR", minor=True, second_email="kim2@x.example")
-    assert (key_for(alone, variants), addresses_of(alone)) == ("", ["kim@x.example", "kim2@x.example"])
+    assert (key_for(alone, variants), addresses_of(alone)) == ("guardian", ["kim@x.example", "kim2@x.example"])
     assert key_for(child, {"US-CA"}) is None
     assert [unplaced(one, variants) for one in (None, "US", "US-NY", "US-CA", "FR")] == [
         True, True, False, False, False,
@@ -265,3 +271,42 @@ def test_no_rule_is_about_words_no_law_uses(library: Any) -> None:
         for content in version.content
     }
     assert set(Inserts(library.root).contents) <= used
+
+
+def test_a_minor_without_a_guardian_on_the_list_is_said_and_written_to_on_purpose(
+    post: Post, tmp_path: Path
+) -> None:
+    ref = _opened(post, PEOPLE[4:5])
+    child = tmp_path / "child.csv"
+    child.write_text("email,name,place,birth date\nkid@people.example,Kim,GB,2018-01-01\n")
+    import_recipients(post.desk, ref, child, actor=post.house.person("anna"), now=post.house.now)
+    notice = _drafted(post, ref)
+    assert sorted(notice.variants) == ["guardian"]
+    with post.desk.database.read() as tx:
+        said = beside(tx, post.desk, ref, notice)["list"]
+    assert said[-1].startswith("1 under age without a guardian on the list")
+    explain(post.desk, ref, [], because="a part of them", actor=post.house.person("anna"), now=post.house.now)
+    approve(post.desk, ref, notice.ref, actor=post.house.person("boris"), now=post.house.now)
+    post.notify(ref, notice.ref)
+    assert "To the parent or guardian of Kim" in _letters(post)["kid@people.example"]
+
+
+def test_a_list_that_contradicts_the_facts_is_named_and_needs_a_word(post: Post) -> None:
+    ref = _opened(post)
+    anna = post.house.person("anna")
+    explain(post.desk, ref, ["list.GB"], because="they are told by the client", actor=anna, now=post.house.now)
+    notice = _drafted(post, ref)
+    anna, boris = post.house.person("anna"), post.house.person("boris")
+
+    def refused() -> str:
+        with pytest.raises(IllegalTransitionError) as caught:
+            approve(post.desk, ref, notice.ref, actor=boris, now=post.house.now)
+        return str(caught.value)
+
+    assert "list.people: 7000 in the facts, 6 on the list" in refused()
+    explain(post.desk, ref, ["list.people"], because="the client tells the others", actor=anna, now=post.house.now)
+    assert "list.people" not in refused()
+    assert "list.US-CA: 4000 in the facts" in refused()
+    explain(post.desk, ref, [], because="the client tells the others", actor=anna, now=post.house.now)
+    _take_in(post, ref, [("new@people.example", "New", "en", "US-CA", "", "")])  # another list: said anew
+    assert "list.people: 7000 in the facts, 7 on the list" in refused()

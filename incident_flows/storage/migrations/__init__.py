@@ -4,5 +4,5 @@ The versions are named here too, so that a start with nothing to do need not imp
 keeps the list true.
 """
 
-KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0009", "0011", "0008")  # oldest first
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0009", "0011", "0008", "0012")  # oldest first
 HEAD = KNOWN[-1]
