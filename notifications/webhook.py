@@ -31,6 +31,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,199}")
 _UNIX_TIME = re.compile(r"[0-9]{1,12}")
 _CLOCK_SKEW = timedelta(minutes=5)
 
+WINDOW_SECONDS = int(_CLOCK_SKEW.total_seconds())
+
 # SendGrid repeats an event for 24 hours, perhaps with its first timestamp. Refusing those would lose the
 # proof of a delivery; an old one does no harm where events are counted once and never move a state backwards.
 SENDGRID_FRESHNESS = timedelta(hours=25)
@@ -197,6 +199,28 @@ def verify_sendgrid_events(
     if not any(_signed(key, signature, timestamp.encode() + body) for key in loaded):
         raise SignatureError("webhook: no known key made this signature; nothing was believed")
     _check_fresh(timestamp, now=now, oldest=freshness, newest=freshness and _CLOCK_SKEW)
+
+
+def outside_window(
+    headers: Mapping[str, str], *, now: datetime, name: str = "webhook-timestamp", oldest: timedelta = _CLOCK_SKEW
+) -> bool:
+    """Return whether the time a callback claims lies outside the window; nothing else of it is looked at.
+
+    A sender with a wrong clock may be told this: whoever knows our clock knows the answer, so it says nothing
+    about any key or signature.
+
+    Args:
+        headers: As received, in any case of letters.
+        now: The moment of reception, with a zone.
+        name: The header with the time.
+        oldest: How old it may be; it may never be more than five minutes ahead.
+    """
+    given = {key.lower(): value for key, value in headers.items()}
+    timestamp = given.get(name, "")
+    if not _UNIX_TIME.fullmatch(timestamp):
+        return False  # no time at all is no matter of clocks
+    age = require_zone(now).timestamp() - int(timestamp)
+    return age > oldest.total_seconds() or -age > _CLOCK_SKEW.total_seconds()
 
 
 def check_sendgrid_key(text: str) -> None:

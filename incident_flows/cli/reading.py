@@ -222,7 +222,7 @@ def clocks(
         render.deadlines(rows, now=now, incident=incident is None, forecast=True)
     else:
         render.say("No clock is running.")
-    if check and any(row["overdue"] and row["end"] == "deadline" for row in rows):
+    if check and any(row["overdue"] for row in rows):
         raise typer.Exit(OVERDUE)
 
 

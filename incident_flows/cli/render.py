@@ -46,14 +46,21 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, title: str |
     say(*(line.rstrip() for line in printed.get().splitlines()))  # no blanks at the end of a line, for pipes
 
 
-def time_left(end: datetime | None, now: datetime) -> str:
-    """Return the time left in words, in the two largest units; negative is overdue.
+def time_left(end: datetime | None, now: datetime, kind: str = "deadline") -> str:
+    """Return the time left in words, in the two largest units; only a deadline can be overdue.
+
+    Args:
+        end: The end.
+        now: The present instant.
+        kind: What the end is: a deadline, provisional, or a target.
 
     >>> from datetime import UTC
     >>> time_left(datetime(2026, 11, 23, 17, tzinfo=UTC), datetime(2026, 11, 22, 11, 30, tzinfo=UTC))
     '1 d 5 h'
     >>> time_left(datetime(2026, 11, 22, 11, tzinfo=UTC), datetime(2026, 11, 22, 11, 30, tzinfo=UTC))
     'OVERDUE 30 min'
+    >>> time_left(datetime(2026, 11, 22, 11, tzinfo=UTC), datetime(2026, 11, 22, 11, 30, tzinfo=UTC), "target")
+    'passed 30 min ago'
     """
     if end is None:
         return "—"
@@ -62,7 +69,9 @@ def time_left(end: datetime | None, now: datetime) -> str:
     hours, rest = divmod(rest, 3600)
     minutes = rest // 60
     text = f"{days} d {hours} h" if days else f"{hours} h {minutes} min" if hours else f"{minutes} min"
-    return text if seconds > 0 else f"OVERDUE {text}"
+    if seconds > 0:
+        return text
+    return f"OVERDUE {text}" if kind == "deadline" else f"passed {text} ago"
 
 
 def utc(text: str | None) -> str:
@@ -113,7 +122,7 @@ def deadlines(
                 row["addressee"],
                 by,
                 utc(row["effective_at"]) + kind,
-                time_left(end, now),
+                time_left(end, now, row["end"]),
                 cited(row),
                 row["status"],
                 *([_percent(row.get("chance_to_miss"))] if forecast else []),

@@ -119,7 +119,8 @@ class Gate:
                 await self._told(411, texts_of().say("error.no_length"), scope, dressed)
                 return
             if int(length) > most:
-                await self._told(413, texts_of().say("error.too_large"), scope, dressed)
+                words = texts_of().say("error.too_large", size=f"{int(length):,}", most=f"{most:,}")
+                await self._told(413, words, scope, dressed)
                 return
         await self._app(scope, receive, dressed)
 

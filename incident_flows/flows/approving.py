@@ -30,7 +30,7 @@ from incident_flows.flows.phases import Ref
 from incident_flows.services.approve import approve, reject
 from incident_flows.services.desk import Desk
 from incident_flows.services.exact import exact_of
-from incident_flows.services.prove import proved
+from incident_flows.services.prove import proof_of
 
 APPROVE = "approve/approve"
 NoticeRef = Annotated[
@@ -88,15 +88,16 @@ def answered(incident: str, notice: str, sha256: str, given: Approval) -> State[
     desk, now = connected.desk(), connected.now()
     if given.answer == "send-back" and not given.because.strip():
         raise InputError("because: a text that is sent back needs the reason; write one sentence")
-    actor = proved(desk, given.acting_as, given.code, now=now)
+    proof = proof_of(desk, given.acting_as, given.code, now=now)
+    actor = proof.actor
     if given.answer == "send-back":
         with desk.database.read() as tx:
             row = tx.notices.get(incident, notice)
         if exact_of(row) != sha256:
             raise InputError(f"{notice}: its text has changed since it was read; a new form shows it")
-        moved = reject(desk, incident, notice, because=given.because, actor=actor, now=now)
+        moved = reject(desk, incident, notice, because=given.because, actor=actor, now=now, proof=proof)
     else:
-        moved = approve(desk, incident, notice, actor=actor, now=now, sha256=sha256)
+        moved = approve(desk, incident, notice, actor=actor, now=now, sha256=sha256, proof=proof)
     mirror(desk, now=now, only=incident, wait=10)
     name = {"approved": "Approved", "draft": "SentBack"}.get(moved.state, "AwaitingApproval")
     return Completed(name=name, message=f"{notice}: {moved.state}, SHA-256 {sha256[:12]}…")

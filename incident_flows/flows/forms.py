@@ -30,7 +30,7 @@ from incident_flows.services.acknowledge import acknowledge as acknowledged
 from incident_flows.services.decide import decide as decided
 from incident_flows.services.desk import checked_facts
 from incident_flows.services.open import open_incident as opened_incident
-from incident_flows.services.prove import proved
+from incident_flows.services.prove import proof_of
 from incident_flows.services.update import change_facts
 
 TAKEN_OUT = "(stands in the record of the incident)"
@@ -251,10 +251,12 @@ def decided_in_form(
     if _ADDRESS.search(because):
         raise InputError("because: holds an address; a reason names no affected person")
     desk, now = connected.desk(), connected.now()
-    who = proved(desk, acting_as, code, now=now) if code else connected.actor(acting_as)
+    proof = proof_of(desk, acting_as, code, now=now) if code else None
+    who = connected.actor(acting_as) if proof is None else proof.actor
     result = decided(
-        desk, incident, subject, answer, because=because, actor=who, now=now, proved=bool(code)
-    )
+        desk, incident, subject, answer, because=because, actor=who, now=now, proved=proof is not None,
+        proof=proof,
+    )  # fmt: skip
     mirror(desk, now=now, only=incident, wait=10)
     return Completed(
         name="Decided" if result.in_force else "AwaitingSecondPerson",

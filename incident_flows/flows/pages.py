@@ -205,7 +205,7 @@ def clock_rows(running: Iterable[Mapping[str, Any]], *, now: datetime) -> list[d
     return [
         {
             "tell": row["addressee"],
-            "left": left(row["effective_at"], now),
+            "left": left(row["effective_at"], now, row["end"]),
             "by (their time)": _on_the_wall(row["due_local"]),
             "by (UTC)": row["effective_at"] or "no number in law",
             "end": row["end"],
@@ -228,10 +228,15 @@ def _on_the_wall(local: str | None) -> str:
     return f"{datetime.fromisoformat(instant):%a %d %b %Y %H:%M} {zone.rstrip(']')}"
 
 
-def left(end: str | None, now: datetime) -> str:
-    """Return the time left until an end, or since it."""
+def left(end: str | None, now: datetime, kind: str = "deadline") -> str:
+    """Return the time left until an end, or since it; only a deadline is overdue."""
     if end is None:
         return "—"
     seconds = int((datetime.fromisoformat(end.replace("Z", "+00:00")) - now).total_seconds())
     hours, minutes = divmod(abs(seconds) // 60, 60)
-    return f"{'OVERDUE ' if seconds <= 0 else ''}{hours} h {minutes:02} min"
+    text = f"{hours} h {minutes:02} min"
+    if seconds > 0:
+        return text
+    if kind == "deadline":
+        return f"OVERDUE {text}"
+    return f"{'house target' if kind == 'target' else 'provisional end'} passed {text} ago"

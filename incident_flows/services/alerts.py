@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from incident_flows.core.alerts import at_path, harmless, laid_in
+from incident_flows.core.json_faults import why_not_json
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import InputError
 from incident_flows.knowledge.alerts import Alert, read_alerts, read_mapping
@@ -70,8 +71,10 @@ def take_in(
         raise InputError(f"{source}: {len(body)} bytes; a delivery has at most {LARGEST}")
     try:
         delivery = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InputError(f"{source}: is not JSON; send the alert as the product writes it") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{source}: is not JSON{why_not_json(error)}; send the alert as the product writes it"
+        ) from None
     alerts = read_alerts(mapping, delivery, lawbook=desk.library.lawbook)
     return [
         _one(desk, source, alert, organisation=organisation, actor=actor, now=now) for alert in alerts

@@ -13,18 +13,21 @@ from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.exact import exact_of, needed, sealed_sha256
 from incident_flows.services.letters import list_of
 from incident_flows.services.phases import require_reasons_for_delay
+from incident_flows.services.prove import Proof
 from incident_flows.services.story import require_list_agrees, require_one_story, require_present_facts
 from incident_flows.services.wordings import lacking
 from incident_flows.storage.database import Tx
 
 
 def approve(
-    desk: Desk, ref: str, notice_ref: str, *, actor: Actor, now: datetime, sha256: str | None = None
-) -> Any:
+    desk: Desk, ref: str, notice_ref: str, *, actor: Actor, now: datetime, sha256: str | None = None,
+    proof: Proof | None = None,
+) -> Any:  # fmt: skip
     """Approve a notice as it stands, by its SHA-256; where counsel has to see it too, the second one counts.
 
     Args:
         sha256: The hash, or its beginning, the approver read; None takes the stored one.
+        proof: Of who approves, used up with the approval; None where a sign-in stands for it.
 
     Raises:
         PermissionDeniedError: The approver drafted it, or is the drafter under another account.
@@ -36,6 +39,8 @@ def approve(
     actor.require("approve")
     with desk.database.write() as tx:
         tx.incidents.lock(ref)
+        if proof is not None:
+            proof.take(tx)
         notice = tx.notices.get(ref, notice_ref)
         if notice.state == "approved" and actor.name in _approvers(notice):
             if notice.kind == "people":
@@ -170,7 +175,10 @@ def _approve_list(tx: Tx, desk: Desk, notice: Any, *, actor: Actor, now: datetim
     )
 
 
-def reject(desk: Desk, ref: str, notice_ref: str, *, because: str, actor: Actor, now: datetime) -> Any:
+def reject(
+    desk: Desk, ref: str, notice_ref: str, *, because: str, actor: Actor, now: datetime,
+    proof: Proof | None = None,
+) -> Any:  # fmt: skip
     """Send a notice back to its drafter, with the reason."""
     actor.require("approve")
     if not because.strip():

@@ -178,6 +178,7 @@ def plan_steps(tx: Tx, desk: Desk, ref: str, *, now: datetime) -> None:
                 row.addressee_name,
                 ladder=ladder,
                 now=now,
+                target=not (row.due_at or row.provisional_due_at),
             )
     _plan_questions(tx, incident, ladders["default"], open_reach, now=now)
 
@@ -221,8 +222,10 @@ def _plan(
     *,
     ladder: Ladder,
     now: datetime,
+    target: bool = False,
 ) -> None:
     detail: dict[str, Any] = {
+        **({"target": True} if target else {}),
         "end_at": end.isoformat(),
         "addressee": name,
         "wake_within": ladder.wake_within_minutes,

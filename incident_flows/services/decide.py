@@ -10,6 +10,7 @@ from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import IllegalTransitionError, InputError, PermissionDeniedError
 from incident_flows.services.assess import plan_steps
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.prove import Proof
 from incident_flows.services.update import store_change
 from incident_flows.storage.database import Tx
 from incident_flows.storage.tables import Answer
@@ -48,6 +49,7 @@ def decide(
     actor: Actor,
     now: datetime,
     proved: bool = True,
+    proof: Proof | None = None,
 ) -> Decided:
     """Record a decision on an obligation (owed, not-owed) or on `risk` (unlikely, risk, high-risk).
 
@@ -56,6 +58,7 @@ def decide(
 
     Args:
         proved: Whether the actor has shown who they are; if not, nothing that takes two people is taken.
+        proof: Of who decides, used up with the decision.
 
     Raises:
         InputError: No reason, or an answer that is none.
@@ -71,6 +74,8 @@ def decide(
         raise InputError(f"{answer!r} is no answer for {subject}; write {' or '.join(allowed)}")
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
+        if proof is not None:
+            proof.take(tx)
         if incident.state == "closed":
             raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
         proposed = _proposed(tx, ref, subject)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incident_flows.core.escalation import (
+    OVERDUE,
     ApprovalCalls,
     approval_call,
     chain_next,
@@ -121,7 +122,7 @@ def _page(desk: Desk, row: Any, *, rota: Rota | None, at: datetime, last: dateti
         doubt = "a process died while it told this; it may have been told before"
     because = _late_because(row, at, last) if late > LATE_AFTER.total_seconds() else None
     detail: Mapping[str, Any] = row.detail
-    title = f"{row.incident_ref} · {detail.get('addressee', row.oid)}: {detail.get('text', row.name)}"
+    title = f"{row.incident_ref} · {detail.get('addressee', row.oid)}: {_words(row)}"
     if row.claims > PAGES_AT_MOST:
         told = Told(said={"shown": "not told a third time; it may have been told twice, or not at all"})
         return Page(row, at, title, late, because, doubt, told)
@@ -133,7 +134,9 @@ def _page(desk: Desk, row: Any, *, rota: Rota | None, at: datetime, last: dateti
         if "against" not in said:
             return Page(row, at, title, late, because, doubt, Told(said=dict(said)))
         body = "Not shredded, because:\n" + "\n".join(said["against"][:20])
-    if detail.get("provisional"):
+    if detail.get("target"):
+        body += "\nThis is a target of the house: the law names no number."
+    elif detail.get("provisional"):
         body += "\nThis end is provisional: something that decides it is not known yet."
     if because:
         body += f"\nThis reminder is {late / 60:.0f} minutes late: {because}."
@@ -141,6 +144,15 @@ def _page(desk: Desk, row: Any, *, rota: Rota | None, at: datetime, last: dateti
         body += f"\nIn doubt: {doubt}."
     body += f"\nAcknowledge: breach acknowledge {row.incident_ref} {row.id}"
     return Page(row, at, title, late, because, doubt, call_team(desk, row, title, body, rota=rota, at=at))
+
+
+def _words(row: Any) -> str:
+    """Return what a step says; only a deadline is called overdue."""
+    detail: Mapping[str, Any] = row.detail
+    text = str(detail.get("text", row.name))
+    if not row.name.startswith(OVERDUE) or not detail.get("provisional"):
+        return text
+    return text.replace("overdue", "house target passed" if detail.get("target") else "provisional end passed", 1)
 
 
 def _late_because(row: Any, at: datetime, last: datetime | None) -> str:

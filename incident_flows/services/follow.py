@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from incident_flows.core.fates import STATES, Event, Fates, counts_of, event_of, read_events, unreached
+from incident_flows.core.json_faults import why_not_json
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import InputError
 from incident_flows.services.desk import Desk, write_journal
@@ -73,8 +74,10 @@ def receive(
         verify_sendgrid_events(body, headers, public_keys=desk.event_keys, now=now, freshness=freshness)
     try:
         given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise InputError("events: is not JSON; hand in what the provider posted, as it came") from None
+    except orjson.JSONDecodeError as error:
+        raise InputError(
+            f"events: is not JSON{why_not_json(error)}; hand in what the provider posted, as it came"
+        ) from None
     if not isinstance(given, list):
         raise InputError("events: is not a list of events; hand in what the provider posted, as it came")
     events, strange = read_events(given)

@@ -123,13 +123,26 @@ def plain_code(code: str) -> str:
     return "".join(code.split()).replace("-", "").lower()
 
 
+def code_fits(tx: Tx, desk: Desk, key: bytes, account_id: int, code: str, now: datetime) -> bool:
+    """Return whether a code is this account's and was not used, without using it up."""
+    has = tx.access.credential(account_id)
+    if has is None or has.second is None:
+        return False
+    step = _step(desk, key, has, code, now)
+    return step > has.second_step if step is not None else hashed(plain_code(code)) in has.recovery
+
+
+def _step(desk: Desk, key: bytes, has: Any, code: str, now: datetime) -> int | None:
+    seed = desk.vault.open_(key, OWNER, f"second-{has.account_id}", has.second).decode()
+    return step_of(seed, code, now)
+
+
 def code_taken(tx: Tx, desk: Desk, key: bytes, account_id: int, code: str, now: datetime) -> str | None:
     """Use a code up; return what kind it was, or None if it is none of this account's, or was used before."""
     has = tx.access.credential(account_id)
     if has is None or has.second is None:
         return None
-    seed = desk.vault.open_(key, OWNER, f"second-{account_id}", has.second).decode()
-    step = step_of(seed, code, now)
+    step = _step(desk, key, has, code, now)
     if step is not None:
         return "code" if tx.access.take_step(account_id, step) else None
     mark = hashed(plain_code(code))

@@ -189,7 +189,7 @@ def clock_json(row: Any, *, now: datetime, chance_to_miss: float | None = None) 
         "target_at": _utc(row.target_at),
         "due_on": row.due_on.isoformat() if row.due_on else None,
         "seconds_left": round((end - now).total_seconds()) if end else None,
-        "overdue": bool(end and end <= now),
+        "overdue": row.due_at is not None and row.due_at <= now,
         "standard": detail.get("standard"),
         "cite": row.cite,
         "confidence": row.confidence,
@@ -217,7 +217,7 @@ def _summed(ref: str, ones: list[Any], forecast: Forecast, *, now: datetime) -> 
         "target_at": None,
         "due_on": None,
         "seconds_left": round((end - now).total_seconds()) if end else None,
-        "overdue": bool(end and end <= now),
+        "overdue": False,  # a provisional end
         "standard": f"not determined: answer {', '.join(facts[:4])}",
         "cite": f"{len({row.duty.split('/')[0] for row in ones})} laws",
         "confidence": None,

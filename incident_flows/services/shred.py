@@ -18,6 +18,7 @@ from incident_flows.core.lifecycle import Actor, effective_status
 from incident_flows.errors import InputError, PermissionDeniedError
 from incident_flows.knowledge.files import read_yaml
 from incident_flows.services.desk import Desk, write_journal
+from incident_flows.services.prove import Proof
 from incident_flows.storage.database import Tx
 
 RETENTION = "retention/people@people"  # what its steps stand under, beside obligations
@@ -72,11 +73,16 @@ def policy_of(desk: Desk) -> Retention:
     return Retention(timedelta(days=keep), timedelta(days=before), timedelta(days=again))
 
 
-def shred(desk: Desk, ref: str, *, because: str, actor: Actor, now: datetime) -> Shredded:
+def shred(
+    desk: Desk, ref: str, *, because: str, actor: Actor, now: datetime, proof: Proof | None = None
+) -> Shredded:
     """Shred the people of an incident.
 
     While anything is owed to them or on its way, it takes a second person: the first call waits, and the same
     by somebody else does it. Shredding what is shredded already changes nothing.
+
+    Args:
+        proof: Of who asks, used up with the shredding, or with the first word for it.
 
     Raises:
         InputError: No reason.
@@ -87,6 +93,8 @@ def shred(desk: Desk, ref: str, *, because: str, actor: Actor, now: datetime) ->
         raise InputError("--because: shredding cannot be undone; say in a sentence why the data are not needed")
     with desk.database.write() as tx:
         incident = tx.incidents.lock(ref)
+        if proof is not None:
+            proof.take(tx)
         people = tx.people.count(incident.id)
         if incident.wrapped_key is None:
             return Shredded(ref, people, True, actor.name)

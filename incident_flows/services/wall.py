@@ -78,8 +78,10 @@ class Wall:
 
     @property
     def first(self) -> Clock | None:
-        """What ends first of what applies; else of drills, else what may apply."""
-        return min(self.clocks, key=lambda one: (one.duties > 0, one.drill), default=None)
+        """What ends first of what applies, missed deadlines before all; else of drills, else what may apply."""
+        return min(
+            self.clocks, key=lambda one: (one.duties > 0, one.drill, one.urgency != "overdue"), default=None
+        )
 
 
 def wall(desk: Desk, *, now: datetime, only: Only | None = None, limit: int = SHOWN) -> Wall:

@@ -28,8 +28,9 @@ class Access(Noun):
     """What lets somebody in, and what keeps others out."""
 
     def credential(self, account_id: int) -> CredentialRow | None:
-        """Return what an account proves itself with, if anything was set up."""
-        return self._one(select(CredentialRow).where(col(CredentialRow.account_id) == account_id))
+        """Return what an account proves itself with, if anything was set up; locked, for using a code up."""
+        statement = select(CredentialRow).where(col(CredentialRow.account_id) == account_id)
+        return self._one(statement.with_for_update() if self._writing else statement)
 
     def set_credential(self, account_id: int, now: datetime, **values: Any) -> None:
         """Change some of what an account proves itself with."""

@@ -75,23 +75,36 @@ def test_nothing_unsigned_changed_stale_or_of_another_product_is_believed(gate: 
         _post(gate, body, good, "splunk"),
         _post(gate, b"{" * 100, _signed(body, OLD, gate.house.now)),
     ]
-    gate.house.advance(minutes=6)
-    forged.append(_post(gate, body, good))
     assert {one.status_code for one in forged} == {401}
     assert len({one.content for one in forged}) == 1  # which of them is not said
+    gate.house.advance(minutes=6)
+    stale = [
+        _post(gate, body, good),
+        _post(gate, body, {**good, "webhook-signature": "v1,AAAA"}),
+        _post(gate, body, good, "splunk"),
+    ]
+    assert {one.status_code for one in stale} == {401}
+    assert "outside the window of 300 seconds" in stale[0].json()["detail"]
+    assert len({one.content for one in stale}) == 1  # signature and source are not looked at before
     assert gate.journal() == []
 
 
 def test_a_genuine_alert_that_cannot_be_used_is_told_why_and_stores_nothing(gate: Programs) -> None:
-    for body in (b"not json", b"[]", b'{"rule": {}}'):
+    for body, says in (
+        (b'{"id": 7,\n "rule" 1}', "from line 2, column 9 on"),
+        (b"[]", "holds no alert"),
+        (b'{"rule": {}}', "has no id"),
+    ):
         answer = _post(gate, body, _signed(body, OLD, gate.house.now))
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+        assert says in answer.json()["detail"]
     assert gate.journal() == []
 
 
 def test_a_long_delivery_is_refused_unread(programs: Programs) -> None:
     for path in ("/intake/wazuh", "/callbacks/sendgrid"):
-        assert programs.holding(None).post(path, content=b"x" * 5_000_001).status_code == 413
+        long = programs.holding(None).post(path, content=b"x" * 5_000_001)
+        assert (long.status_code, long.json()["detail"].count("5,000,00")) == (413, 2)  # what came, what may
         assert programs.holding(None).post(path, content=iter([b"x"])).status_code == 411
 
 

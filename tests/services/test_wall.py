@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from incident_flows.cli.render import deadlines
 from incident_flows.services.approve import approve
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.decide import decide
@@ -13,6 +14,7 @@ from incident_flows.services.show import clocks
 from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from incident_flows.services.wall import wall
+from incident_flows.services.watch import tick
 from incident_flows.storage.wall import Only
 
 AEPD = "eu-gdpr/tell-authority@es-aepd"
@@ -121,3 +123,30 @@ def test_it_is_narrowed_by_incident_person_and_words(house: Any) -> None:
     assert refs(words=("aimigos", "datos")) == {first}
     assert refs(words=("100%",)) == set()
     assert wall(house.desk, now=house.now, only=Only(person="chloe")).counts.incidents == 1
+
+
+def test_a_house_target_past_its_time_is_nowhere_called_overdue(house: Any, capsys: Any) -> None:
+    house.open("aimigos-studio")
+    target = next(one for one in wall(house.desk, now=house.now).clocks if one.end == "target")
+    house.now = target.at + timedelta(hours=5)
+    rows = [one for one in clocks(house.desk, None, now=house.now) if one["end"] == "target"]
+    assert [one["overdue"] for one in rows] == [False] * len(rows)
+    deadlines(rows, now=house.now, forecast=True)
+    said = " ".join(capsys.readouterr().out.split())  # a narrow column folds
+    assert "OVERDUE" not in said
+    assert all(word in said for word in ("house", "target", "passed 5 h"))
+    tick(house.desk, now=house.now)
+    house.now += timedelta(hours=9)
+    tick(house.desk, now=house.now)
+    told = [title for title, _ in house.pager.pages if target.addressee in title]
+    assert any("house target passed, call 1" in title for title in told)
+    assert not any("overdue" in title for title in told)
+
+
+def test_a_missed_deadline_stands_before_a_target_that_passed_earlier(house: Any) -> None:
+    house.open("aimigos-studio")
+    due = max(one.at for one in wall(house.desk, now=house.now).clocks if one.end == "deadline")
+    house.now = due
+    first = wall(house.desk, now=house.now).first
+    assert first is not None
+    assert first.urgency == "overdue"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
@@ -23,11 +24,12 @@ from incident_flows.console.gate import SAFE
 from incident_flows.console.page import desk_of, now_of
 from incident_flows.console.problem import MEDIA_TYPE
 from incident_flows.console.signed import May
+from incident_flows.core.json_faults import why_not_json
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import InputError
 from incident_flows.services.desk import Desk
 from incident_flows.services.once import Answer, claim, keep, release
-from incident_flows.services.prove import proved
+from incident_flows.services.prove import Proof, proof_of
 
 V1 = "/api/v1"
 SOURCE = "API"
@@ -35,6 +37,7 @@ IN_MEMORY = 1 << 20  # bytes of a file that need not go to the disk
 KEPT_HEADERS = ("content-type", "content-disposition", "location")
 DEEPEST = 40  # brackets within brackets
 FAULTS = 3  # named of one body
+_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 
 Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,40}$", description="An incident, such as INC-2026-0001")]
 NoticeRef = Annotated[str, Path(pattern=r"^[A-Za-z0-9.-]{1,60}$", description="A notice, such as N-0001")]
@@ -79,16 +82,13 @@ At = Annotated[Desk, Depends(at_desk)]
 Now = Annotated[datetime, Depends(at_now)]
 
 
-def shown_to_be(desk: Desk, actor: Actor, code: str | None, *, now: datetime) -> bool:
-    """Return whether a one-time code came with the request, after using it up.
+def shown_to_be(desk: Desk, actor: Actor, code: str | None, *, now: datetime) -> Proof | None:
+    """Return the proof that came with the request, if one did; the act it is for uses it up.
 
     Raises:
-        PermissionDeniedError: It is no code of this account.
+        PermissionDeniedError: It is no code of this account, or was used.
     """
-    if code is None:
-        return False
-    proved(desk, actor.name, code, now=now)
-    return True
+    return None if code is None else proof_of(desk, actor.name, code, now=now)
 
 
 def misread(errors: Sequence[Any]) -> str:
@@ -116,6 +116,9 @@ class Once(APIRoute):
                 return await handler(request)
             if takes_json:
                 content = await request.body()
+                kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+                if content and kind and kind != "application/json" and not kind.endswith("+json"):
+                    raise InputError(f"Content-Type: is {kind!r:.60}; write application/json")
                 read_strictly(content)
                 digest = hashlib.sha256(content).hexdigest()
             else:
@@ -188,17 +191,19 @@ def read_strictly(content: bytes) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            raise InputError("body: a key stands twice in one object; write each once")
+            twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+            name = f"{twice!r} " if _NAME.fullmatch(twice) else ""
+            raise InputError(f"body: the key {name}stands twice in one object; write each once")
         return found
 
     def no_number(text: str) -> Any:
         raise InputError(f"body: {text} is no number; leave out what is not known")
 
     try:
-        found = json.loads(content, object_pairs_hook=unique, parse_constant=no_number)
+        found = json.loads(content.decode("utf-8-sig"), object_pairs_hook=unique, parse_constant=no_number)
         _plain(found, 0)
-    except (ValueError, RecursionError):
-        raise InputError("body: is not JSON; write one object, in UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"body: is not JSON{why_not_json(error)}; write one object, in UTF-8") from None
     return found
 
 

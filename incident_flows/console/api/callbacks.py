@@ -11,15 +11,20 @@ from incident_flows.console.problem import problem
 from incident_flows.console.signed import stranger
 from incident_flows.services.follow import receive
 from notifications.errors import PermanentError, SignatureError
+from notifications.webhook import SENDGRID_FRESHNESS, outside_window
 
 router = APIRouter()
 REFUSED = "nothing was believed"
+TIME = "x-twilio-email-event-webhook-timestamp"
+STALE = f"{TIME}: is older than 25 hours, or ahead of our clock; nothing was believed"
 
 
 @router.post("/callbacks/sendgrid", dependencies=[Depends(stranger)])
 async def sendgrid(request: Request) -> Response:
     """Take events; an answer other than 2xx makes the provider repeat them for a day."""
     desk, now, headers = desk_of(request), now_of(request), dict(request.headers)
+    if outside_window(headers, now=now, name=TIME, oldest=SENDGRID_FRESHNESS):  # known or not, signed or not
+        return problem(STALE, 403)
     if not desk.event_keys:  # a door that is not set up reads nothing
         return problem(REFUSED, 403)
     body = await request.body()

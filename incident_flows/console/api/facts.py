@@ -70,8 +70,9 @@ def decided(
     code: Code = None,
 ) -> Response:
     """Decide an obligation or the risk. What lowers protection takes two people, and a Breach-Code of each."""
-    proved = shown_to_be(desk, actor, code, now=now)
+    proof = shown_to_be(desk, actor, code, now=now)
     done = decide(
-        desk, ref, body.subject, body.answer, because=body.because, actor=actor, now=now, proved=proved
-    )
+        desk, ref, body.subject, body.answer, because=body.because, actor=actor, now=now,
+        proved=proof is not None, proof=proof,
+    )  # fmt: skip
     return answered(done.to_json())

@@ -88,9 +88,10 @@ def approved(
     desk: At, now: Now, ref: Ref, notice: NoticeRef, body: asked.Approval, actor: Approves, code: Code = None
 ) -> Response:
     """Approve one exact text, by a person who did not draft it; takes a Breach-Code."""
-    if not shown_to_be(desk, actor, code, now=now):
+    if (proof := shown_to_be(desk, actor, code, now=now)) is None:
         raise PermissionDeniedError(NO_CODE)
-    return answered(show.notice_json(approve(desk, ref, notice, actor=actor, now=now, sha256=body.sha256)))
+    done = approve(desk, ref, notice, actor=actor, now=now, sha256=body.sha256, proof=proof)
+    return answered(show.notice_json(done))
 
 
 @router.post("/notices/{notice}/reject", response_model=shapes.Notice)
@@ -98,9 +99,10 @@ def rejected(
     desk: At, now: Now, ref: Ref, notice: NoticeRef, body: asked.Reason, actor: Approves, code: Code = None
 ) -> Response:
     """Send a text back to its drafter, with the reason; takes a Breach-Code."""
-    if not shown_to_be(desk, actor, code, now=now):
+    if (proof := shown_to_be(desk, actor, code, now=now)) is None:
         raise PermissionDeniedError(NO_CODE)
-    return answered(show.notice_json(reject(desk, ref, notice, because=body.because, actor=actor, now=now)))
+    done = reject(desk, ref, notice, because=body.because, actor=actor, now=now, proof=proof)
+    return answered(show.notice_json(done))
 
 
 @router.post("/explanations", response_model=shapes.Story)

@@ -90,9 +90,9 @@ def taken_in(
 @router.post("/shred", response_model=shapes.Shredded)
 def shredded(desk: At, now: Now, ref: Ref, body: asked.Reason, actor: Takes, code: Code = None) -> Response:
     """Destroy the incident's key, and with it every name; takes a Breach-Code, and two people while any is needed."""
-    if not shown_to_be(desk, actor, code, now=now):
+    if (proof := shown_to_be(desk, actor, code, now=now)) is None:
         raise PermissionDeniedError(
             "shredding cannot be undone: send a one-time code of the account's second factor as Breach-Code, "
             "or do it in the terminal"
         )
-    return answered(shred(desk, ref, because=body.because, actor=actor, now=now).to_json())
+    return answered(shred(desk, ref, because=body.because, actor=actor, now=now, proof=proof).to_json())
