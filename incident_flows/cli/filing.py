@@ -9,7 +9,9 @@ import typer
 
 from incident_flows.cli import common, render
 from incident_flows.cli.common import As, Because, Json, edge
+from incident_flows.core.instants import show_utc
 from incident_flows.errors import InputError
+from incident_flows.knowledge.notice_answers import LANGUAGE, about_language
 
 NOTICE = Annotated[str, typer.Argument(metavar="NOTICE", help="Such as N-0001.")]
 ID = Annotated[str, typer.Argument(metavar="ID", help="Such as INC-2026-0001.")]
@@ -95,6 +97,8 @@ def draft(
             f"{row.ref} {row.state} · {row.oid} · {row.language} · SHA-256 {row.sha256[:12]}"
             + ("" if one.fresh else " (as before)")
         )
+        if one.replaces:
+            render.say(f"  replaces {one.replaces}, which is withdrawn")
         if one.fallback:
             render.say(f"  ! {one.fallback}")
         for line in _remarks(incident, row, more):
@@ -109,7 +113,11 @@ def draft(
             counts = ", ".join(f"{len(row.changes[kind])} {kind}" for kind in kinds)
             render.say(f"  {row.phase} to {row.changes['since']}: {counts}")
         for item in row.missing:
-            render.say(f"  {'empty' if item['required'] else 'to follow'}: {item['label']} ({item['field']})")
+            render.say(f"  {_lack(row, item)}: {item['label']} ({item['field']})")
+        if more["form_open"]:
+            render.say(f"  the form's open questions: {', '.join(more['form_open'])}")
+        for gap in more["differs"]:
+            render.say(f"  ≠ {gap['key']}: {gap['before']} in {gap['told_in']}, {gap['now']} here: nobody says why")
         if obligation is not None:
             with desk.database.read() as tx:
                 ways = {one["obligation"]: one["because"] for one in routes(tx, desk, incident, today=now.date())}
@@ -119,6 +127,14 @@ def draft(
     for gap in skipped:
         if obligation is not None or "not owed" not in gap.because:
             render.say(f"  – {gap.oid}: {gap.because}")
+
+
+def _lack(row: Any, item: dict[str, Any]) -> str:
+    if item["field"] == LANGUAGE:
+        return "asked" if item["required"] else "asked, stops nothing"
+    if item["required"]:
+        return "empty"
+    return "as written" if about_language(item["field"]) else "unknown" if row.phase == "final" else "to follow"
 
 
 def _remarks(ref: str, row: Any, more: dict[str, Any]) -> list[str]:
@@ -193,7 +209,9 @@ def explain(
     keys: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY...]", help="Such as people.total; without any, all.")
     ] = None,
-    because: Because = "",
+    because: Annotated[
+        str | None, typer.Option("--because", metavar="TEXT", help="The reason, in one sentence.")
+    ] = None,
     json: Json = False,
     as_: As = None,
 ) -> None:
@@ -202,7 +220,7 @@ def explain(
     from incident_flows.services.story import story_of
 
     desk = common.desk()
-    if because:
+    if because is not None:
         explained(desk, incident, keys or [], because=because, actor=common.actor(desk, as_), now=common.now())
     story = story_of(desk, incident)
     if json:
@@ -243,11 +261,13 @@ def asked(
         actor=common.actor(desk, as_),
         now=common.now(),
     )
+    due_local = (row.detail or {}).get("due_local")
+    local = f"{render.wall(due_local)} = " if due_local else ""
     if json:
-        render.print_json({"id": incident, "obligation": row.oid, "due_at": row.due_at.isoformat()})
+        render.print_json({"id": incident, "obligation": row.oid, "due_at": show_utc(row.due_at)})
     else:
         render.say(
-            f"{row.oid}: due {render.utc(row.due_at.isoformat())}",
+            f"{row.oid}: due {local}{render.utc(show_utc(row.due_at))}",
             f"  → breach draft {incident} {row.oid} --answer TEXT",
         )
 

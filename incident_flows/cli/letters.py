@@ -46,6 +46,7 @@ def with_progress(
     to: str | None,
     mode: str | None,
     shown: bool,
+    because: str = "",
 ) -> list[Sent]:
     """Send; on a terminal with a bar, waiting out short pauses the provider asks for."""
     from incident_flows.services.notify import notify
@@ -53,7 +54,7 @@ def with_progress(
     with _Bar(shown and sys.stdout.isatty()) as bar:
         done = notify(
             desk, incident, notice, actor=actor, now=now, filed_as=filed_as, filed_at=filed_at, to=to, mode=mode,
-            tell=bar.told,
+            because=because, tell=bar.told,
         )  # fmt: skip
         while bar.visible and (wait := _short_wait(done)) is not None:
             time.sleep(wait)

@@ -137,6 +137,7 @@ def facts(
         f"{incident}: facts version {updated.version}"
         + (f"; changed {', '.join(updated.changed)}" if updated.changed else "; nothing changed")
     )
+    render.say(*(f"! {one}" for one in updated.remarks))
     if updated.assessment is not None:
         render.assessment(updated.assessment.to_json(), now=now)
 
@@ -266,7 +267,7 @@ def notify(
             switched(desk, incident, notice or "", "go", because=because, actor=acting, now=now)
         done = with_progress(
             desk, incident, notice, actor=acting, now=now, filed_as=filed_as, filed_at=at, to=to, mode=mode,
-            shown=not json,
+            shown=not json, because=because,
         )  # fmt: skip
     if json:
         render.print_json([one.to_json() for one in done])

@@ -138,7 +138,8 @@ def drafted(
             actor=actor,
             now=now_of(request),
             more=Wanted(
-                language=form.get("language") or None, phased="phased" in form, public="public" in form
+                language=form.get("language") or None, phased="phased" in form,
+                as_written="as_written" in form, public="public" in form
             ),
         )
         if len(rows) == 1:

@@ -17,6 +17,7 @@ from incident_flows.console.texts import texts_of
 from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import NotFoundError
 from incident_flows.services.document import notice_document, notice_html
+from incident_flows.services.filling import open_in_form
 from incident_flows.services.room import (
     Room,
     history,
@@ -125,6 +126,7 @@ def _notice(request: Request, here: Room, notice: str, sent: Any = None, **_: An
         "before": before,
         "pieces": _changed(before, row) if before else [],
         "form": ((row.form or {}).get("fields") or ()),
+        "form_open": open_in_form(row.form),
         "deliveries": deliveries,
         "parts": bar(deliveries),
         "duties": [one for one in here.obligations if one.oid in covers],

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from incident_flows.core.facts import Answer, Facts
 from incident_flows.core.instants import parse_instant
+from incident_flows.core.situation import inside
 
 Type = Literal[
     "text", "number", "range", "instant", "date", "list", "code", "yes-no", "person", "persons", "address",
@@ -85,6 +86,7 @@ class DossierField(Shape):
         derived: Or the rule of `core/dossier_derived.py` that does. Neither: only a stored answer can.
         vocabulary: Whose words a code or a list holds (`breach facts --words`).
         codes: Or the words of this question alone, with their meaning.
+        within: The group of places it is about, such as EEA; people elsewhere are left out of it.
         give: The key of the facts that settles what is derived.
         phrase: How the answer is called where a form's field holds several (playbooks/notices/words).
         applies_if: It is not applicable unless this holds.
@@ -99,6 +101,7 @@ class DossierField(Shape):
     type: Type
     fact: str | None = None
     derived: str | None = None
+    within: str | None = None
     give: str | None = None
     phrase: str | None = None
     vocabulary: str | None = None
@@ -230,17 +233,19 @@ def dossier_of(
     incident: str,
     standing: Standing | None = None,
     about: About | None = None,
+    groups: Mapping[str, frozenset[str]] | None = None,
 ) -> Dossier:
     """Return the dossier of an incident.
 
     Args:
         about: The addressee it is for; None leaves out what differs from addressee to addressee.
+        groups: The places of each group a question may be about.
     """
     from incident_flows.core.dossier_derived import RULES
 
     standing, named = standing or Standing(), about or About()
     wanted = [field for field in fields if about is not None or not field.per_addressee]
-    entries = {field.id: _entry(field, facts, RULES, standing, named) for field in wanted}
+    entries = {field.id: _entry(field, _within(field, facts, groups or {}), RULES, standing, named) for field in wanted}
     found = Dossier(incident=incident, addressee=named.authority, entries=entries)
     idle = {
         field.id: Entry(
@@ -255,6 +260,22 @@ def dossier_of(
         and field.applies_if.holds(found) is False
     }
     return found.model_copy(update={"entries": entries | idle})
+
+
+def _within(field: DossierField, facts: Facts, groups: Mapping[str, frozenset[str]]) -> Facts:
+    """Return the facts with the people of one group of places alone; who lives nowhere known may be among them."""
+    places = facts.people.by_place
+    if field.within is None or places is None:
+        return facts
+    held = {code: count for code, count in places.items() if inside(code, field.within, groups)}
+    total = facts.people.total
+    placed = sum(places.values())
+    here = sum(held.values())
+    if total is not None:
+        most = None if total.at_most is None else here + total.at_most - placed
+        total = total.model_copy(update={"at_least": here, "at_most": most})
+    people = facts.people.model_copy(update={"by_place": held, "total": total})
+    return facts.model_copy(update={"people": people})
 
 
 def _entry(

@@ -78,6 +78,11 @@ def _representatives(facts: Facts, standing: Standing, about: About) -> Any:
     return [contact for _, contact in sorted(named.items()) if _usable(contact)] or None
 
 
+def _processors(facts: Facts, standing: Standing, about: About) -> Any:
+    """None where there are some: that the organisation uses one does not involve it in this breach."""
+    return NotApplicable("there are no processors") if facts.organisation.processors == () else None
+
+
 def _partners(role: str) -> Rule:
     def rule(facts: Facts, standing: Standing, about: About) -> Any:
         partners = getattr(facts.organisation, role)
@@ -127,14 +132,28 @@ def _elsewhere(facts: Facts, standing: Standing, about: About) -> Any:
     if not places or about.place is None:
         return None
     home = about.place.split("-")[0]
-    return {code: count for code, count in places.items() if code.split("-")[0] != home and count}
+    found = {code: count for code, count in places.items() if code.split("-")[0] != home and count}
+    return found if found or _all_placed(facts) else None
 
 
 def _cross_border(facts: Facts, standing: Standing, about: About) -> Any:
     places = facts.people.by_place
-    if not places:
+    if places is None:
         return None
-    return len({code.split("-")[0] for code, count in places.items() if count}) > 1
+    if len({code.split("-")[0] for code, count in places.items() if count}) > 1:
+        return True
+    return False if _all_placed(facts) else None
+
+
+def _all_placed(facts: Facts) -> bool:
+    """Whether the places are known to hold everybody."""
+    total = facts.people.total
+    return total is not None and total.at_most == sum((facts.people.by_place or {}).values())
+
+
+def _by_place(facts: Facts, standing: Standing, about: About) -> Any:
+    places = facts.people.by_place
+    return {code: count for code, count in places.items() if count} or None if places else None
 
 
 def _people_there(facts: Facts, standing: Standing, about: About) -> Any:
@@ -254,6 +273,7 @@ RULES: Mapping[str, Rule] = {
     "address": _address,
     "availability": _kind("availability"),
     "breach_category": _category,
+    "by_place": _by_place,
     "children": _group("children"),
     "cite": _cite,
     "confidentiality": _kind("confidentiality"),
@@ -281,7 +301,7 @@ RULES: Mapping[str, Rule] = {
     "people_told_at": _people_told_at,
     "phase": _phase,
     "police_informed": _measure("police-informed"),
-    "processors": _partners("processors"),
+    "processors": _processors,
     "reference": _reference,
     "representatives": _representatives,
     "risk": _risk,

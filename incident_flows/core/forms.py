@@ -8,6 +8,7 @@ and stops approval.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, Protocol, Self
 
@@ -25,6 +26,7 @@ SURENESS: dict[Sureness, str] = {
     "unconfirmed": "not seen in the form; asked because the law names this content",
 }
 JOIN = "\n"
+UNSTATED = "und"  # ISO 639: the language is not determined
 CODED = (
     "code",
     "list",
@@ -179,6 +181,7 @@ class FilledField(Shape):
         key: The key of a facts file that answers it.
         grows: Whether a later filing may rightly answer otherwise, because work went on.
         owner: Who is to find out, and by which day.
+        untranslated: The language its free text is in, if that is not the form's; `und` where nobody said.
     """
 
     id: str
@@ -199,6 +202,7 @@ class FilledField(Shape):
     grows: bool = False
     owner: str | None = None
     follows_on: date | None = None
+    untranslated: str | None = None
 
     @property
     def stops(self) -> bool:
@@ -270,7 +274,8 @@ def fill(
     terms: Terms,
     english: Terms,
     phased: bool = False,
-    written_in: str = "en",
+    written_in: str | None = None,
+    translations: Mapping[str, str] | None = None,
 ) -> Filled:
     """Return the form filled in.
 
@@ -280,13 +285,15 @@ def fill(
         terms: The words of the language it is filled in.
         english: English words, to stand beside.
         phased: Whether the law lets what is not known yet follow: then only `always` stops.
-        written_in: The language of the free text, which nobody translates here.
+        written_in: The language of the free text, which nobody translates here; None if nobody said.
+        translations: What a person translated into the form's language, by path in the facts.
     """
+    texts = _Texts(written_in, terms.language, translations or {})
     filled = []
     for section in form.sections:
         title = _said(section.title, section.phrase, terms)
         filled += [
-            _filled(field, title, dossier, phase, fields, terms, english, phased, written_in)
+            _filled(field, title, dossier, phase, fields, terms, english, phased, texts)
             for field in section.fields
             if phase in field.phases
         ]
@@ -317,7 +324,7 @@ def _filled(
     terms: Terms,
     english: Terms,
     phased: bool,
-    written_in: str,
+    texts: _Texts,
 ) -> FilledField:
     entries = [dossier.entries[name] for name in field.ask if name in dossier.entries]
     known = [entry for entry in entries if entry.state == "answered"]
@@ -340,7 +347,7 @@ def _filled(
     if field.asked_when is not None and field.asked_when.holds(dossier) is False:
         return FilledField(**shared, state="not-applicable", note=f"asked only if {field.asked_when}")
     if known:
-        return _with_value(field, known, fields, terms, english, written_in, shared)
+        return _with_value(field, known, fields, terms, english, texts, shared)
     if entries and open_ is None and not required:
         return FilledField(**shared, state="not-applicable", note=entries[0].because)
     owed = {"owner": open_.owner, "follows_on": open_.follows_on} if open_ else {}
@@ -367,27 +374,50 @@ def _with_value(
     fields: Mapping[str, DossierField],
     terms: Terms,
     english: Terms,
-    written_in: str,
+    texts: _Texts,
     shared: dict[str, Any],
 ) -> FilledField:
-    asked = [(fields[entry.field], entry.value) for entry in known]
+    asked = [(fields[entry.field], texts.in_words(fields[entry.field], entry.value)) for entry in known]
     value = tuple(line for one, given in asked for line in _named(field, one, given, terms))
-    coded = [(one, given) for one, given in asked if one.type in CODED]
-    beside = tuple(line for one, given in coded for line in _named(field, one, given, english))
+    readable = [(fields[e.field], e.value) for e in known if texts.reads_english(fields[e.field])]
+    beside = tuple(line for one, given in readable for line in _named(field, one, given, english))
     length = len(JOIN.join(value))
     found = {**shared, "value": value, "english": _beside(beside, terms, english)}
-    if any(one.free for one, _ in asked) and written_in != terms.language:
-        found["note"] = f"as written, in {written_in}: to be translated"
+    notes: list[str] = []
+    if any(texts.foreign(one) for one, _ in asked):
+        found["untranslated"] = texts.written_in or UNSTATED
+        said = f"in {texts.written_in}: to be translated" if texts.written_in else "in a language nobody has stated"
+        notes.append(f"as written, {said}")
+    state: FieldState = "answered"
     if field.limit is not None:
         found["length"] = length
         if length > field.limit.characters:
+            state = "too-long"
             whose = "the form's limit" if field.limit.confidence == "read" else "this house's own limit"
-            found["note"] = (
-                f"{length} characters, {length - field.limit.characters} over {whose} of "
-                f"{field.limit.characters}; nothing was cut"
+            over = length - field.limit.characters
+            notes.append(
+                f"{length} characters, {over} over {whose} of {field.limit.characters}; nothing was cut"
             )
-            return FilledField(**found, state="too-long")
-    return FilledField(**found, state="answered")
+    return FilledField(**found, state=state, note="; ".join(notes) or None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """In which language free text is, and what of it a person translated into the form's."""
+
+    written_in: str | None
+    language: str
+    translations: Mapping[str, str]
+
+    def in_words(self, asked: DossierField, value: Any) -> Any:
+        return self.translations.get(asked.fact or "", value) if asked.free else value
+
+    def foreign(self, asked: DossierField) -> bool:
+        return asked.free and self.written_in != self.language and asked.fact not in self.translations
+
+    def reads_english(self, asked: DossierField) -> bool:
+        """Whether an answer can stand in English beside the form's: coded, or translated from it."""
+        return asked.type in CODED or (asked.free and self.written_in == "en" and asked.fact in self.translations)
 
 
 def _named(field: FormField, asked: DossierField, value: Any, terms: Terms) -> list[str]:

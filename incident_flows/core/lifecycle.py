@@ -55,17 +55,21 @@ class Actor:
     roles: frozenset[str]
     scopes: frozenset[str] | None = None
 
-    def require(self, verb: str) -> None:
-        """Raise PermissionDeniedError unless one of the actor's roles, and the token if one acts, may do `verb`."""
+    def require(self, verb: str, *, to: str | None = None) -> None:
+        """Raise PermissionDeniedError unless one of the actor's roles, and the token if one acts, may do `verb`.
+
+        Args:
+            to: What it is done for, if that has a name of its own.
+        """
         if self.scopes is not None and verb not in self.scopes:
             raise PermissionDeniedError(
-                f"this token of {self.name} may not {verb}: it is for {', '.join(sorted(self.scopes))}; "
+                f"this token of {self.name} may not {to or verb}: it is for {', '.join(sorted(self.scopes))}; "
                 f"`breach token add NAME --scope {verb}` makes another"
             )
         if not self.roles & MAY[verb]:
             needed = " or ".join(sorted(MAY[verb]))
             raise PermissionDeniedError(
-                f"{self.name} may not {verb}: that needs the role {needed}; "
+                f"{self.name} may not {to or verb}: that needs the role {needed}; "
                 f"`breach account add {self.name} --role …` gives it"
             )
 

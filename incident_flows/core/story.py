@@ -33,11 +33,13 @@ class Said:
         notice: Its ref.
         scope: Whose part it is about; only filings of one scope tell one story.
         values: By key; unknown keys are absent.
+        grows: Keys whose answers may rightly change as work goes on; they are not compared.
     """
 
     notice: str
     scope: str
     values: Mapping[str, Any]
+    grows: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,15 @@ def said(notice: str, scope: str, facts: Mapping[str, Any], form: Mapping[str, A
             if group == "moments" and (name in _NOT_MOMENTS or isinstance(value, Mapping)):
                 continue
             values[f"{group}.{name}"] = value.get("value") if isinstance(value, Mapping) else value
+    grows: set[str] = set()
     for one in (form or {}).get("fields") or ():
         if one.get("grows"):
-            values.pop(str(one.get("key")), None)
+            grows.add(str(one.get("key")))
             continue
         if one.get("state") == "answered" and _compared(str(one.get("key", ""))):
             values[f"form.{(form or {})['form']}.{one['id']}"] = list(one.get("value") or ())
     known = {key: value for key, value in values.items() if value not in (None, [], (), {})}
-    return Said(notice, scope, known)
+    return Said(notice, scope, known, frozenset(grows))
 
 
 def _compared(key: str) -> bool:
@@ -98,6 +101,8 @@ def differences(now: Said, earlier: Iterable[Said]) -> list[Difference]:
             continue
         facts_differ = False
         for key, before in one.values.items():
+            if key in one.grows or key in now.grows:
+                continue
             form = key.startswith("form.")
             if form and (facts_differ or key not in now.values):
                 continue
@@ -107,6 +112,21 @@ def differences(now: Said, earlier: Iterable[Said]) -> list[Difference]:
                 difference = Difference(key, one.notice, before, value)
                 found.setdefault(difference.told_apart_by, difference)
     return list(found.values())
+
+
+def unplaced(facts: Mapping[str, Any]) -> Difference | None:
+    """Return how the places fall short of the number of people; None where they do not, or nobody can tell.
+
+    >>> found = unplaced({"people": {"total": {"at_least": 2000, "at_most": 2000}, "by_place": {"ES": 1020}}})
+    >>> found.key, shown(found.before), shown(found.now)
+    ('people.by_place', '2000', '1020')
+    """
+    people = facts.get("people") or {}
+    total, places = people.get("total") or {}, people.get("by_place") or {}
+    placed = sum(places.values())
+    if not places or placed >= total.get("at_least", 0):
+        return None
+    return Difference("people.by_place", "people.total", dict(total), {"at_least": placed, "at_most": placed})
 
 
 def agrees(before: Any, now: Any) -> bool:

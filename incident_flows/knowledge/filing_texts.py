@@ -13,10 +13,11 @@ from typing import Any
 from incident_flows.core.facts import Facts
 from incident_flows.core.law import Authority
 from incident_flows.knowledge.filing_words import FilingWords
-from incident_flows.knowledge.notice_answers import Missing
+from incident_flows.knowledge.notice_answers import Missing, about_language
 from incident_flows.knowledge.notice_values import Values
 from incident_flows.knowledge.notice_words import Wording, Words
 
+_BECAUSE = "because"  # asked of the person who drafts, not of the facts
 _OWN = ("organisation.registration",)  # asked for in some notices only: not a change of the story
 
 
@@ -90,7 +91,10 @@ class FilingTexts:
             if old == new:
                 continue
             (changed if old else added).append(Change(field, label, old, new))
-        names = {one.field: _label(words, one) for one in missing}
+        names: dict[str, str] = {}
+        for one in missing:
+            if one.field != _BECAUSE and not about_language(one.field):
+                names.setdefault(one.field, _label(words, one))
         return Changes(earlier.notice, tuple(changed), tuple(added), tuple(names.values()))
 
     def changes_text(
@@ -117,7 +121,9 @@ class FilingTexts:
             lines += ["", say("added"), *(f"- {one.label}: {one.now}" for one in changes.added)]
         if not (changes.changed or changes.added):
             lines += ["", say("nothing_changed")]
-        if changes.open:
+        if phase == "final":
+            pass  # what stays unknown stands at the end of the notice, with the reason
+        elif changes.open:
             lines += ["", say("open"), *(f"- {one}" for one in changes.open)]
         else:
             lines += ["", say("nothing_open")]
@@ -170,6 +176,11 @@ class FilingTexts:
     def one_breach(self, language: str, ref: str) -> str:
         """Return the heading of one breach among several."""
         return self._words.say(language, "one_breach", ref=ref)
+
+    def reason(self, language: str, because: str | None) -> str:
+        """Return the line that gives a reason; a bracketed mark while there is none."""
+        head = self._words.say(language, "reason")
+        return f"{head}: {because or self._words.say(language, 'empty', field=head)}"
 
     def phase(self, language: str, phase: str) -> str:
         """Return what a filing of this phase is called."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _STORED_AS = {"organisation.inn_ogrn": "organisation.registration"}  # one fact, asked for in two ways
 _TRANSLATION = "translation"  # beside a field's path: it is known, but not in this language
+LANGUAGE = "narrative.language"
 _TEXTS = tuple(f"narrative.{name}" for name in Narrative.model_fields if name != "language")
 NAME_MARK = "⟦name⟧"  # the sender puts the reader's name there
 _TELLING = 10  # a smaller number may be anything
@@ -43,6 +44,11 @@ class Missing:
         return asdict(self)
 
 
+def about_language(field: str) -> bool:
+    """Return whether what is missing is only in which language a text stands: no information is."""
+    return field == LANGUAGE or field.startswith("translations.")
+
+
 @dataclass(frozen=True)
 class Rendered:
     """One notice as text.
@@ -66,7 +72,8 @@ class Answers:
         self, facts: Facts, words: Words, english: Words, *, kind: str, obligation: Mapping[str, Any],
         authority: Authority | None, incident_ref: str, on: date, phased: bool, notice_kind: str, as_written: bool,
         open_content: tuple[str, ...], authority_names: Callable[[], Mapping[str, str]],
-        insert: Insert | None = None, guardian: bool = False,
+        insert: Insert | None = None, guardian: bool = False, asked_in_form: Mapping[str, str] | None = None,
+        unknown_because: str | None = None,
     ) -> None:
         self.facts = facts
         self.words = words
@@ -80,6 +87,8 @@ class Answers:
         self.as_written = as_written
         self.insert = insert
         self.guardian = guardian
+        self._asked_in_form = asked_in_form or {}
+        self.unknown_because = unknown_because
         self.late = is_late(obligation, on)
         self._on = on
         self._open_content = open_content
@@ -123,6 +132,8 @@ class Answers:
         value = self._values.value(path)
         if not value or path not in _TEXTS or self._values.translated(path):
             return value
+        if self.facts.narrative.language is None:
+            return self._unstated(value)
         original = self._values.original()
         if original is None:
             return value
@@ -132,6 +143,14 @@ class Answers:
         self._missing[field, _TRANSLATION] = Missing(field, label, not self.as_written)
         mark = self.words.say("to_translate", language=original)
         return value if self.as_written else f"{mark} {value}"
+
+    def _unstated(self, value: Value) -> Value:
+        """Return a sentence nobody has said the language of; in an English notice that stops nothing."""
+        foreign = self.words.language != self.english.language
+        label = f"the language the free text is written in; this notice is in {self.words.language}"
+        self._missing[LANGUAGE, _TRANSLATION] = Missing(LANGUAGE, label, foreign and not self.as_written)
+        mark = self.words.say("language_unstated")
+        return f"{mark} {value}" if foreign and not self.as_written else value
 
     def _or_say(self, path: str, phrase: str) -> Value:
         value = self._value(path)
@@ -166,9 +185,14 @@ class Answers:
         open_ones = (one for (_, extra), one in self._missing.items() if not one.required and not extra)
         return [self.words.field(one.field) for one in open_ones]
 
+    def form_open(self) -> list[str]:
+        """Return the questions of the authority's form that are open, beside what is named as missing here."""
+        named = {field for field, _ in self._missing}
+        return [label for key, label in self._asked_in_form.items() if key not in named]
+
     def is_complete(self) -> bool:
-        """Return whether everything asked so far was known."""
-        return not any(extra != _TRANSLATION for _, extra in self._missing)
+        """Return whether everything asked so far was known, here and in the form."""
+        return not self._asked_in_form and not any(extra != _TRANSLATION for _, extra in self._missing)
 
     def name(self) -> str:
         """Return the name people know the organisation by; its id where nobody knows a name."""
@@ -211,6 +235,8 @@ class Answers:
             "several_controllers": len(self.facts.organisation.controllers or ()) > 1,
             "open_content": self.open_content,
             "to_follow": self.to_follow,
+            "form_open": self.form_open,
+            "unknown_because": self.unknown_because,
             "is_complete": self.is_complete,
         }
 
@@ -279,9 +305,10 @@ class Answers:
         texts = [path for path in _TEXTS if getattr(self.facts.narrative, path[10:])]
         return self._written_in() != self.words.language and not all(map(self._values.translated, texts))
 
-    def _written_in(self) -> str:
-        """Return the language of the free text: as the facts say, else English."""
-        return (self.facts.narrative.language or self.english.language).partition("-")[0]
+    def _written_in(self) -> str | None:
+        """Return the language of the free text, as the facts say."""
+        code = self.facts.narrative.language
+        return code.partition("-")[0] if code else None
 
     def _elsewhere(self) -> list[str] | None:
         """Return the places outside the authority's country where people live; None if that is not known."""

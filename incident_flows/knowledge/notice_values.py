@@ -14,6 +14,7 @@ from babel.dates import format_date
 from babel.numbers import format_decimal
 
 from incident_flows.core.facts import Contact, CountRange, Establishment, Facts
+from incident_flows.core.forms import UNSTATED
 from incident_flows.errors import InputError
 from incident_flows.knowledge.notice_words import UnknownWordError, Words
 
@@ -50,6 +51,19 @@ def checked(path: str, text: str | None, *, limit: int = LINE_LIMIT) -> str | No
         if (unicodedata.category(sign) == "Cc" and sign not in "\t\r\n") or sign in _TURNING:
             raise InputError(f"{path}: holds the control character U+{ord(sign):04X}; remove it")
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def language_name(words: Words, code: str) -> str:
+    """Return what a language is called in the words' own."""
+    code = code.partition("-")[0]
+    return str(Locale.parse(words.locale).languages.get(code, code))
+
+
+def language_mark(words: Words, code: str) -> str:
+    """Return the mark of a text that is in another language than the words, or in one nobody stated (`und`)."""
+    if code == UNSTATED:
+        return words.say("language_unstated")
+    return words.say("to_translate", language=language_name(words, code))
 
 
 class Values:
@@ -90,7 +104,7 @@ class Values:
         code = self.facts.narrative.language
         if code is None or code.split("-")[0] == self.words.language:
             return None
-        return str(self.locale.languages.get(code.split("-")[0], code))
+        return language_name(self.words, code)
 
     # Numbers, days, places
 

@@ -72,7 +72,7 @@ class Notices:
         self, kind: str, language: str, *, facts: Facts, obligation: Mapping[str, Any],
         authority: Authority | None, incident_ref: str, on: date, phased: bool = False,
         notice_kind: str | None = None, as_written: bool = False, insert: Insert | None = None,
-        guardian: bool = False,
+        guardian: bool = False, asked_in_form: Mapping[str, str] | None = None, unknown_because: str | None = None,
     ) -> Rendered:
         """Return one notice, with every field it still lacks.
 
@@ -87,6 +87,8 @@ class Notices:
             notice_kind: initial, supplementary or results; None for the duty's own.
             insert: What the law of one place wants in a letter to its people.
             guardian: A letter about a minor or ward, to whoever cares for them.
+            asked_in_form: Open questions of the authority's form, by their key in the facts.
+            unknown_because: In a final notice, the line that says why the rest stays unknown.
 
         Raises:
             KnowledgeError: No template in that language, or one that does not hold together.
@@ -106,7 +108,7 @@ class Notices:
             as_written=as_written,
             notice_kind=notice_kind or layouts.notice_kind(str(obligation["duty"])),
             open_content=layouts.unanswered(layout, tuple(obligation.get("content") or ()), insert),
-            insert=insert, guardian=guardian,
+            insert=insert, guardian=guardian, asked_in_form=asked_in_form, unknown_because=unknown_because,
             authority_names=lambda: self._wording.authority_names,
         )
         text = self._templates.render(f"{kind}/{language}.txt.j2", answers.values(layout))

@@ -12,7 +12,7 @@ from incident_flows.errors import IllegalTransitionError, InputError, NotApprove
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.exact import exact_of, needed, sealed_sha256
 from incident_flows.services.letters import list_of
-from incident_flows.services.phases import require_reasons_for_delay
+from incident_flows.services.phases import require_not_replaced, require_reasons_for_delay
 from incident_flows.services.prove import Proof
 from incident_flows.services.story import require_list_agrees, require_one_story, require_present_facts
 from incident_flows.services.wordings import lacking
@@ -48,6 +48,7 @@ def approve(
                 require_list_agrees(tx, ref, notice)
                 _approve_list(tx, desk, notice, actor=actor, now=now)
             return notice
+        require_not_replaced(tx, ref, notice)
         empty = [item["label"] for item in notice.missing if item.get("required")]
         if empty:
             raise IllegalTransitionError(
@@ -186,6 +187,7 @@ def reject(
     with desk.database.write() as tx:
         tx.incidents.lock(ref)
         notice = tx.notices.get(ref, notice_ref)
+        require_not_replaced(tx, ref, notice)
         state = notice.state
         if state == "approved":
             raise IllegalTransitionError(

@@ -86,7 +86,7 @@ def english(tx: Tx, desk: Desk, ref: str, notice: Any) -> dict[str, str] | None:
     rows = [row for row in tx.obligations.list(ref) if row.oid in covers]
     rows.sort(key=lambda row: row.oid != notice.oid)
     made = compose(
-        tx, desk, ref, rows, stored, ENGLISH, kind=notice.kind, phase=notice.phase, merged=merged(rows), asked=Wanted(),
-        now=notice.drafted_at,
+        tx, desk, ref, rows, stored, ENGLISH, kind=notice.kind, phase=notice.phase, merged=merged(rows),
+        asked=Wanted(because=(notice.changes or {}).get("because", "")), now=notice.drafted_at,
     )  # fmt: skip
     return {"subject": made.subject, "text": made.text}

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from incident_flows.core.dossier import Phase
 from incident_flows.core.facts import Facts
+from incident_flows.core.forms import Filled
 from incident_flows.core.instants import parse_instant
 from incident_flows.core.law import Authority
 from incident_flows.core.scope import scoped
 from incident_flows.errors import InputError
-from incident_flows.knowledge.notice_answers import Missing, Rendered
+from incident_flows.knowledge.notice_answers import Missing, Rendered, about_language
 from incident_flows.knowledge.notice_values import TEXT_LIMIT, Values, checked
 from incident_flows.services.bundle import Bundled, bundle
 from incident_flows.services.desk import Desk
-from incident_flows.services.filling import fill_for, standing_of, with_form
+from incident_flows.services.filling import fill_for, open_questions, standing_of, with_form
 from incident_flows.services.phases import earlier_of, last_filed
 from incident_flows.services.wordings import (
     GUARDIAN,
@@ -98,18 +99,6 @@ def compose(
     if kind == "people":
         inserts = inserts_for(tx, desk, tx.incidents.get(ref).id, rows, facts, language)
         merged = {**merged, "content": contents_elsewhere(desk, rows, facts)}
-    rendered = desk.library.notices.render(
-        kind,
-        language,
-        facts=facts,
-        obligation=merged,
-        authority=authority,
-        incident_ref=ref,
-        on=now,
-        phased=asked.phased or phase == "supplementary",
-        as_written=asked.as_written,
-        notice_kind=_NOTICE_KINDS.get(phase),
-    )
     filled = None  # the letter to the people has its own template, and names itself what it lacks
     if row.addressee_kind == "authority":
         filled = fill_for(
@@ -122,7 +111,33 @@ def compose(
             phase=_FORM_PHASES.get(phase),
             phased=asked.phased or phase == "supplementary",
         )
+    final = phase == "final"
+    questions = {
+        key: one.label if filled and filled.language == language else one.label_english
+        for key, one in open_questions(
+            desk, filled, final=final or (filled is not None and filled.phase == "final")
+        ).items()
+    }
+    reason = checked("--because", asked.because, limit=TEXT_LIMIT) if final else None
+    rendered = desk.library.notices.render(
+        kind,
+        language,
+        facts=facts,
+        obligation=merged,
+        authority=authority,
+        incident_ref=ref,
+        on=now,
+        phased=asked.phased or phase == "supplementary",
+        as_written=asked.as_written,
+        notice_kind=_NOTICE_KINDS.get(phase),
+        asked_in_form=questions,
+        unknown_because=desk.library.filing_texts.reason(language, reason) if final else None,
+    )
     text, missing = rendered.text, with_form(rendered.missing, filled)
+    for_good = [one.label for one in missing if not (one.required or about_language(one.field))]
+    if final and (for_good or questions) and not reason:
+        named = ", ".join(dict.fromkeys([*for_good, *_english(filled, questions)]))
+        missing = (*missing, Missing("because", f"why this stays unknown for good (--because TEXT): {named}", True))
     variants: dict[str, Any] = {}
     if kind == "people":
         by_place, guarded = contents_by_place(desk, rows), tx.people.guarded(tx.incidents.get(ref).id)
@@ -141,11 +156,14 @@ def compose(
     if phase in ("supplementary", "final") and last is not None and last.facts_version is not None:
         texts = desk.library.filing_texts
         earlier = earlier_of(tx, ref, last)
-        found = texts.changes(language, earlier, facts, missing, zone=authority.zone if authority else None)
+        in_form = [Missing(key, label, False) for key, label in questions.items()]
+        found = texts.changes(
+            language, earlier, facts, (*missing, *in_form), zone=authority.zone if authority else None
+        )
         reasons = {one.key: one.because for one in tx.filings.explanations(ref)}
         text = texts.changes_text(language, phase, earlier, found, reasons) + "\n" + text
         subject = f"{subject} – {texts.phase(language, phase)}"
-        changes = found.to_json()
+        changes = found.to_json() | ({"because": reason} if reason else {})
     return Composed(
         subject,
         text,
@@ -158,6 +176,10 @@ def compose(
         bundles=tuple({"incident": one.ref, "obligation": one.row.oid} for one in bundled),
         variants=variants,
     )
+
+
+def _english(filled: Filled | None, questions: Mapping[str, str]) -> list[str]:
+    return [one.label_english for one in (filled.fields if filled else ()) if one.key in questions and not one.value]
 
 
 def _wordings(
@@ -222,6 +244,8 @@ def _answer(
 ) -> Composed:
     detail = row.detail or {}
     said = checked("--answer", answer, limit=TEXT_LIMIT)
+    if answer is not None and not said:
+        raise InputError("--answer: is empty; write the answer, or leave it out to see what is asked")
     texts = desk.library.filing_texts
     text = texts.answer(
         language,

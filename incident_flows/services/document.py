@@ -17,6 +17,7 @@ from typing import Any
 from incident_flows.core.instants import show_utc
 from incident_flows.errors import IllegalTransitionError, InputError
 from incident_flows.knowledge.documents import Block, Page, blocks_of, letter_blocks
+from incident_flows.knowledge.notice_values import language_mark
 from incident_flows.services.desk import Desk
 from incident_flows.services.exact import require_approved
 from incident_flows.services.show import notice_json, show
@@ -95,6 +96,8 @@ def form_blocks(desk: Desk, row: Any) -> list[Block]:
         unconfirmed = one.get("confidence") != "read"
         doubtful |= unconfirmed
         value = "\n".join(one.get("value") or ()) or _without_value(desk, row.language, one)
+        if (foreign := one.get("untranslated")) is not None:
+            value = f"{language_mark(desk.library.notices.wording.words(row.language), foreign)} {value}"
         label = f"{one['label']} {UNCONFIRMED}" if unconfirmed else one["label"]
         by_section.setdefault(one.get("section") or "", []).append([label, value])
     for section, rows in by_section.items():

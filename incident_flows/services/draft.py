@@ -34,11 +34,13 @@ class Drafted:
         notice: The stored row.
         fresh: Whether this text is new; False if it had been drafted before, word for word.
         fallback: Why it is not in the language wanted, if it is not.
+        replaces: The notice withdrawn for it, with its phase.
     """
 
     notice: Any
     fresh: bool
     fallback: str | None = None
+    replaces: str | None = None
 
 
 @dataclass(frozen=True)
@@ -304,6 +306,7 @@ def _one(
             if notice.sha256 == sha256 and notice.phase == phase:
                 return Drafted(notice, False, fallback)
             older = notice
+    was = older.state if older is not None else ""
     if older is not None:
         tx.notices.move(older.id, older.state, "withdrawn")
     authority: Authority | None = desk.library.lawbook.authorities.get(row.addressee_id or "")
@@ -372,7 +375,7 @@ def _one(
             subject=other["obligation"],
             payload={"told_in": ref, "notice": notice.ref, "sha256": sha256},
         )
-    return Drafted(notice, True, fallback)
+    return Drafted(notice, True, fallback, f"{older.ref} ({older.phase}, {was})" if older else None)
 
 
 def kind_of(row: Any, asked: Wanted) -> str:

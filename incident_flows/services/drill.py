@@ -21,7 +21,7 @@ from incident_flows.errors import IllegalTransitionError
 from incident_flows.services.approve import approve
 from incident_flows.services.close import close
 from incident_flows.services.desk import Desk, checked_facts
-from incident_flows.services.draft import draft
+from incident_flows.services.draft import Wanted, draft
 from incident_flows.services.notify import notify
 from incident_flows.services.open import open_incident
 from incident_flows.services.update import change_facts
@@ -30,6 +30,7 @@ from incident_flows.services.watch import tick
 Team = Literal["diligent", "idle"]
 TEAMS: tuple[Team, ...] = ("diligent", "idle")
 WORKS_AFTER = timedelta(minutes=30)  # of each piece of news
+AS_WRITTEN = Wanted(as_written=True)  # nobody translates in an exercise
 STAGES = 4  # a filing may start a later one: rounds of drafting
 LONGEST = timedelta(days=14)  # of a drill
 AFTERWARDS = timedelta(hours=2)  # after the last deadline, to see what is told then
@@ -198,7 +199,9 @@ class Play:
 
     def _work(self) -> None:
         for _ in range(STAGES):
-            drafted, _skipped = draft(self._desk, self._report.ref, None, actor=HANDLER, now=self._now)
+            drafted, _skipped = draft(
+                self._desk, self._report.ref, None, actor=HANDLER, now=self._now, more=AS_WRITTEN
+            )
             ready = [one.notice for one in drafted if one.notice.state == "awaiting-approval"]
             for one in drafted:
                 if one.fresh and one.notice.state == "draft":

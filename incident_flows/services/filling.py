@@ -10,7 +10,7 @@ from typing import Any
 from incident_flows.core.dossier import About, Phase, Standing, dossier_of
 from incident_flows.core.facts import Facts
 from incident_flows.core.form_text import as_text
-from incident_flows.core.forms import Filled, fill
+from incident_flows.core.forms import Filled, FilledField, fill
 from incident_flows.core.lifecycle import effective_status
 from incident_flows.knowledge.forms import ENGLISH, LETTER
 from incident_flows.knowledge.notice_answers import Missing, is_late
@@ -19,6 +19,7 @@ from incident_flows.storage.database import Tx
 
 CONTENT = "obligation.content"  # one key for each content a law names and a text has no place for
 PORTALS = ("portal", "form", "login")
+_ABOUT_THE_SENDER = {"filing", "organisation"}
 PHASE_OF: Mapping[str, Phase] = {"supplementary": "supplementary", "results": "final"}
 
 
@@ -76,25 +77,68 @@ def fill_for(
         phase=now_phase,
     )
     questions = desk.library.lawbook.dossier
-    dossier = dossier_of(facts, questions.values(), incident=incident, standing=standing, about=about)
+    dossier = dossier_of(
+        facts, questions.values(), incident=incident, standing=standing, about=about,
+        groups=desk.library.lawbook.groups,
+    )
+    language = forms.language(form, authority)
     return fill(
         form,
         dossier,
         now_phase,
         fields=questions,
-        terms=forms.terms(forms.language(form, authority), authority.zone),
+        terms=forms.terms(language, authority.zone),
         english=forms.terms(ENGLISH, authority.zone),
         phased=phased,
-        written_in=(facts.narrative.language or ENGLISH).partition("-")[0],
+        written_in=facts.narrative.language.partition("-")[0] if facts.narrative.language else None,
+        translations=_translated(facts, language),
     )
+
+
+def _translated(facts: Facts, language: str) -> dict[str, str]:
+    found = facts.translations.get(language)
+    texts = found.model_dump(exclude_none=True, exclude={"language"}) if found else {}
+    return {f"narrative.{name}": str(text).strip() for name, text in texts.items() if str(text).strip()}
+
+
+def open_questions(desk: Desk, filled: Filled | None, *, final: bool = False) -> dict[str, FilledField]:
+    """Return the open questions of a form about the breach itself, by their key in the facts.
+
+    Who files and what the organisation is are no facts of the breach, so no notice promises them.
+
+    Args:
+        final: Leave out what the form's own term for *not known* answers for good.
+    """
+    if filled is None:
+        return {}
+    questions = desk.library.lawbook.dossier
+    groups = {
+        one.id: {questions[name].group for name in one.ask}
+        for one in desk.library.forms.all[filled.form].fields()
+    }
+    found: dict[str, FilledField] = {}
+    for one in filled.fields:
+        open_ = one.state in ("unknown", "missing-required") and not (final and one.value)
+        if open_ and groups.get(one.id, set()) - _ABOUT_THE_SENDER:
+            found.setdefault(one.key, one)
+    return found
 
 
 def _letter(desk: Desk, facts: Facts, *, incident: str, standing: Standing) -> Filled:
     """Return what the letter to the people has to say, as far as it is known."""
     forms, questions = desk.library.forms, desk.library.lawbook.dossier
     english = forms.terms(ENGLISH, None)
-    dossier = dossier_of(facts, questions.values(), incident=incident, standing=standing, about=About())
+    groups = desk.library.lawbook.groups
+    dossier = dossier_of(
+        facts, questions.values(), incident=incident, standing=standing, about=About(), groups=groups
+    )
     return fill(forms.all[LETTER], dossier, "initial", fields=questions, terms=english, english=english)
+
+
+def open_in_form(form: Mapping[str, Any] | None) -> list[str]:
+    """Return the questions of a filled form that nothing answers yet, in English."""
+    fields = (form or {}).get("fields") or ()
+    return [str(one["label_english"]) for one in fields if one["state"] in ("unknown", "missing-required")]
 
 
 def with_form(missing: Iterable[Missing], filled: Filled | None) -> tuple[Missing, ...]:
@@ -151,5 +195,6 @@ def dossier_json(tx: Tx, desk: Desk, ref: str) -> dict[str, Any]:
     """Return the incident's dossier: every question answered, unknown, or not applicable."""
     facts = Facts.model_validate(tx.incidents.facts(ref).facts)
     questions = desk.library.lawbook.dossier
-    found = dossier_of(facts, questions.values(), incident=ref, standing=standing_of(tx, ref))
+    groups = desk.library.lawbook.groups
+    found = dossier_of(facts, questions.values(), incident=ref, standing=standing_of(tx, ref), groups=groups)
     return {**found.to_json(), "counts": found.counts()}

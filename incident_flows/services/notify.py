@@ -27,6 +27,8 @@ from incident_flows.services.exact import exact_of, require_approved
 from incident_flows.services.filling import to_copy
 from incident_flows.services.letters import counts_of
 from incident_flows.services.people import person
+from incident_flows.services.phases import require_not_replaced
+from incident_flows.services.references import correct_reference, require_not_corrected
 from incident_flows.services.sent import Sent
 from incident_flows.services.told import told
 from incident_flows.storage.tables import NoticeState
@@ -53,6 +55,7 @@ def notify(
     now: datetime,
     filed_as: str | None = None,
     filed_at: datetime | None = None,
+    because: str = "",
     to: str | None = None,
     mode: str | None = None,
     tell: Callable[[Any], None] | None = None,
@@ -63,6 +66,7 @@ def notify(
         notice_ref: One notice; None for all that are approved.
         filed_as: The addressee's reference, for a notice a person filed or delivered by other means.
         filed_at: When, if before `now`; never before its approval.
+        because: Why the reference of a filing is corrected.
         to: An e-mail route a person confirms for an authority whose own is not freshly checked.
         mode: For letters to people, what becomes of requests in doubt; None: as the policy says.
         tell: For letters to people, told how far they are.
@@ -74,11 +78,14 @@ def notify(
             notices = [one for one in tx.notices.list(ref) if one.state in ("approved", "sending", "failed")]
         else:
             notices = [tx.notices.get(ref, notice_ref)]
+            require_not_replaced(tx, ref, notices[0])
     if filed_at is not None and filed_as is None:
         raise InputError("--filed-at goes with --filed-as REFERENCE")
     if filed_as is not None:
         if notice_ref is None:
             raise InputError("--filed-as: name the notice that was filed, such as N-0001")
+        if because and notices[0].state == "filed":
+            return [correct_reference(desk, ref, notice_ref, filed_as, because=because, actor=actor, now=now)]
         return [record_filing(desk, ref, notice_ref, filed_as, actor=actor, now=now, at=filed_at)]
     if not notices:
         raise IllegalTransitionError(
@@ -387,6 +394,7 @@ def record_filing(
         notice = tx.notices.get(ref, notice_ref)
         if notice.state == "filed" and notice.filed_as == filed_as:
             return Sent(notice_ref, "filed", counts_of(tx, notice.incident_id, notice.id))
+        require_not_corrected(ref, notice, filed_as)
         check_notice_move(notice_ref, notice.state, "filed")
         if notice.approved_by is None:
             raise NotApprovedError(f"{notice_ref} was never approved; approve the text that was filed first")

@@ -16,6 +16,7 @@ from incident_flows.core.lifecycle import effective_status
 from incident_flows.core.scope import scoped
 from incident_flows.errors import IllegalTransitionError, InputError
 from incident_flows.knowledge.filing_texts import Earlier
+from incident_flows.knowledge.notice_answers import about_language
 from incident_flows.services.desk import Desk
 from incident_flows.storage.database import Tx
 
@@ -91,6 +92,31 @@ def _only_if_incomplete(desk: Desk, duty: str) -> bool:
     return found is not None and any(one.follows_if_incomplete for one in found.history)
 
 
+def require_not_replaced(tx: Tx, ref: str, notice: Any) -> None:
+    """Refuse what is done with a withdrawn notice, naming the one that stands in its place.
+
+    Raises:
+        IllegalTransitionError: It is withdrawn.
+    """
+    if notice.state != "withdrawn":
+        return
+    successors = {one.supersedes: one for one in tx.notices.list(ref) if one.supersedes}
+    last = successors.get(notice.ref)
+    while last is not None and last.state == "withdrawn" and last.ref in successors:
+        last = successors[last.ref]
+    instead = (
+        f"{last.ref} ({last.phase}, {last.state}) stands in its place: `breach show {ref} --notice {last.ref}`"
+        if last is not None
+        else f"nothing replaces it; `breach draft {ref} {notice.oid}` drafts it anew"
+    )
+    raise IllegalTransitionError(f"{notice.ref} ({notice.phase}) is withdrawn; {instead}")
+
+
+def leaves_open(notice: Any) -> list[str]:
+    """Return what a notice leaves to follow, in English; a text still to be translated is no open question."""
+    return [str(item["label"]) for item in notice.missing if not about_language(str(item.get("field")))]
+
+
 def earlier_of(tx: Tx, ref: str, notice: Any) -> Earlier:
     """Return a filed notice as a later one refers to it, with the facts it was drafted from."""
     stored = tx.incidents.facts(ref, notice.facts_version).facts
@@ -162,7 +188,7 @@ def filings_json(tx: Tx, ref: str) -> list[dict[str, Any]]:
                     }
                     for one in filed
                 ],
-                "still_open": [item["label"] for item in filed[-1].missing] if filed else [],
+                "still_open": leaves_open(filed[-1]) if filed else [],
                 "owed": [],
             },
         )

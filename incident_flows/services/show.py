@@ -8,18 +8,19 @@ from typing import Any
 
 from incident_flows.core.instants import show_local, show_utc
 from incident_flows.core.lifecycle import effective_status
+from incident_flows.core.story import shown
 from incident_flows.errors import NotFoundError
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.beside import beside, english
 from incident_flows.services.desk import Desk
-from incident_flows.services.filling import completeness
+from incident_flows.services.filling import completeness, open_in_form
 from incident_flows.services.follow import followed_in
 from incident_flows.services.forecast import Forecast
 from incident_flows.services.letters import account, counts_of
 from incident_flows.services.phases import filings_json
 from incident_flows.services.public_notice import standing
 from incident_flows.services.route import routes
-from incident_flows.services.story import story_json
+from incident_flows.services.story import Telling, story_json
 from incident_flows.services.tasks import tasks
 from incident_flows.storage.database import Tx
 from incident_flows.storage.tables import IncidentState
@@ -280,11 +281,18 @@ def variant_json(row: Any, key: str) -> dict[str, Any]:
 def drafted_json(desk: Desk, ref: str, done: Sequence[Any], skipped: Sequence[Any]) -> dict[str, Any]:
     """Return what `breach draft --json` prints: each notice with what helps the team, and what was passed over."""
     with desk.database.read() as tx:
+        telling = Telling(tx, ref)
         notices = [
             {
                 **notice_json(one.notice, text=True),
                 "new": one.fresh,
                 "fallback": one.fallback,
+                "replaces": one.replaces,
+                "form_open": open_in_form(one.notice.form),
+                "differs": [
+                    {"key": d.key, "told_in": d.notice, "before": shown(d.before), "now": shown(d.now)}
+                    for d in telling.differs(one.notice)
+                ],
                 **beside(tx, desk, ref, one.notice),
             }
             for one in done

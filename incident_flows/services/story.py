@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from incident_flows.core.instants import show_utc
 from incident_flows.core.lifecycle import Actor
 from incident_flows.core.listed import LIST, against_facts
 from incident_flows.core.scope import scoped
-from incident_flows.core.story import Difference, Said, differences, said, shown
+from incident_flows.core.story import Difference, Said, differences, said, shown, unplaced
 from incident_flows.errors import IllegalTransitionError, InputError
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.storage.database import Tx
@@ -46,7 +46,7 @@ class Telling:
         """
         if not _counts(notice):
             return []
-        found = differences(self._said(notice), self._told)
+        found = [*differences(self._said(notice), self._told), *self.adds_up(notice)]
         return [one for one in found if one.told_apart_by not in self._explained] + (
             self.unexplained_of_list() if notice.kind == "people" else []
         )
@@ -54,6 +54,14 @@ class Telling:
     def unexplained_of_list(self) -> list[Difference]:
         """Return where the list of people contradicts the facts, as far as nobody has explained it."""
         return [one for one in self._listed if one.told_apart_by not in self._explained]
+
+    def adds_up(self, notice: Any) -> list[Difference]:
+        """Return how the places a notice names fall short of its number of people, if nobody has explained it."""
+        if not _counts(notice) or notice.kind not in ("authority", "controller", "other"):
+            return []  # a letter names neither
+        self._said(notice)
+        short = unplaced(scoped(self._facts[notice.facts_version], notice.scope))
+        return [short] if short is not None and short.told_apart_by not in self._explained else []
 
     def _said(self, notice: Any) -> Said:
         version = notice.facts_version
@@ -92,9 +100,29 @@ def require_list_agrees(tx: Tx, ref: str, notice: Any) -> None:
         )
 
 
+def falls_short(short: Difference) -> str:
+    """Return in words that the places hold fewer people than there are."""
+    return f"people.total is {shown(short.before)}, but people.by_place adds up to {shown(short.now)}"
+
+
+def remarks(facts: Mapping[str, Any]) -> list[str]:
+    """Return what in the facts does not fit together and would stop a notice."""
+    found = [short for short in (unplaced(facts),) if short is not None]
+    return [
+        f"{falls_short(one)}: correct one of them, or say why once notices are drafted (`breach explain`)"
+        for one in found
+    ]
+
+
 def require_one_story(tx: Tx, ref: str, notice: Any) -> None:
     """Refuse a notice that says another thing than an earlier one while nobody has said why."""
-    found = [one for one in Telling(tx, ref).differs(notice) if not one.key.startswith("list.")]
+    telling = Telling(tx, ref)
+    for short in telling.adds_up(notice):
+        raise IllegalTransitionError(
+            f"{notice.ref} cannot be approved: {falls_short(short)}.\n"
+            f"Correct one of them and draft again, or say why: `breach explain {ref} {short.key} --because TEXT`"
+        )
+    found = [one for one in telling.differs(notice) if not one.key.startswith("list.")]
     if found:
         listed = "; ".join(
             f"{one.key}: {shown(one.before)} in {one.notice}, now {shown(one.now)}" for one in found[:8]
@@ -136,7 +164,7 @@ def explain(
     Raises:
         InputError: No reason, or a key nothing differs in.
     """
-    actor.require("draft")
+    actor.require("draft", to="explain what filings say differently")
     if not because.strip():
         raise InputError("--because: say why the filings differ, in one sentence")
     with desk.database.write() as tx:

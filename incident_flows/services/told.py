@@ -7,7 +7,7 @@ from typing import Any
 
 from incident_flows.services.assess import plan_steps
 from incident_flows.services.desk import Desk, write_journal
-from incident_flows.services.phases import QUESTION, chain_of
+from incident_flows.services.phases import QUESTION, chain_of, leaves_open
 from incident_flows.services.update import store_change
 from incident_flows.storage.database import Tx
 
@@ -45,7 +45,7 @@ def told(
                 tx.obligations.meet(ref, other.oid, at=at, by=f"{by}, which took the notice back")
         plan_steps(tx, desk, ref, now=now)
         return
-    if notice.phase == "supplementary" and notice.missing:
+    if notice.phase == "supplementary" and leaves_open(notice):
         plan_steps(tx, desk, ref, now=now)
         return
     _met(tx, desk, ref, notice, covers, by=by, actor=actor, now=now, at=at)
@@ -73,7 +73,7 @@ def _met(
     known = tx.incidents.facts(ref).facts.get("moments", {})
     moments: dict[str, Any] = {
         "submitted_at": dict.fromkeys(open_, at.isoformat()),
-        "submitted_complete": dict.fromkeys(open_, not notice.missing),
+        "submitted_complete": dict.fromkeys(open_, not leaves_open(notice)),
     }
     addressee = tx.obligations.get(ref, covers[0]).addressee_id
     if notice.kind == "authority" and addressee and addressee not in (known.get("authority_told_at") or {}):

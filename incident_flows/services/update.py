@@ -14,17 +14,23 @@ from incident_flows.errors import IllegalTransitionError
 from incident_flows.knowledge.facts_files import dumped, merged
 from incident_flows.services.assess import reassess
 from incident_flows.services.desk import Desk, checked_facts, write_journal
+from incident_flows.services.story import remarks
 from incident_flows.storage.database import Tx
 
 
 @dataclass(frozen=True)
 class Updated:
-    """What a change of facts did: the new version, and the answer; None where nothing changed."""
+    """What a change of facts did: the new version, and the answer; None where nothing changed.
+
+    Attributes:
+        remarks: What in the facts does not fit together, in words.
+    """
 
     ref: str
     version: int
     changed: tuple[str, ...]
     assessment: Assessment | None
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what `breach facts --json` prints."""
@@ -33,6 +39,7 @@ class Updated:
             "facts_version": self.version,
             "changed": list(self.changed),
             "assessment": self.assessment.to_json() if self.assessment else None,
+            "remarks": list(self.remarks),
         }
 
 
@@ -51,6 +58,8 @@ def change_facts(
     Args:
         change: A facts-file fragment; nested keys are laid over each other.
         learned_at: When it became known, if earlier than it is recorded.
+
+    A translation of a sentence that is rewritten here, and not translated anew, is dropped.
 
     Raises:
         InputError: The facts would not hold together; nothing is stored.
@@ -78,11 +87,11 @@ def store_change(
     if incident.state == "closed":
         raise IllegalTransitionError(f"{ref} is closed; `breach close {ref} --reopen` opens it again")
     stored = tx.incidents.facts(ref)
-    new = merged(stored.facts, change)
+    new = without_stale_translations(stored.facts, merged(stored.facts, change))
     facts: Facts = checked_facts(desk, new, name=source)
     kept = dumped(facts)
     if kept == stored.facts:
-        return Updated(ref, stored.version, (), None)
+        return Updated(ref, stored.version, (), None, tuple(remarks(kept)))
     version = tx.incidents.add_facts(
         ref,
         facts=kept,
@@ -105,7 +114,29 @@ def store_change(
     )
     assessment = reassess(tx, desk, ref, actor=actor, now=now)
     desk.reached("update:before-commit")
-    return Updated(ref, version, changed, assessment)
+    return Updated(ref, version, changed, assessment, tuple(remarks(kept)))
+
+
+def without_stale_translations(old: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts without translations of a sentence that was rewritten and not translated anew.
+
+    They would tell the old story in one language and the new one in another.
+    """
+    before, now = old.get("narrative") or {}, new.get("narrative") or {}
+    changed = [name for name in {*before, *now} - {"language"} if name in before and before[name] != now.get(name)]
+    kept = {
+        language: {
+            name: text
+            for name, text in texts.items()
+            if name not in changed or text != ((old.get("translations") or {}).get(language) or {}).get(name)
+        }
+        for language, texts in (new.get("translations") or {}).items()
+    }
+    scopes = {
+        name: without_stale_translations((old.get("scopes") or {}).get(name) or {}, part)
+        for name, part in (new.get("scopes") or {}).items()
+    }
+    return {**new, **({"translations": kept} if kept else {}), **({"scopes": scopes} if scopes else {})}
 
 
 def _paths(old: Any, new: Any, prefix: str = "") -> set[str]:

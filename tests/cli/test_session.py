@@ -126,7 +126,9 @@ def test_a_breach_from_report_to_dossier(breach: Terminal, tmp_path: Path) -> No
         == "N-0002 rejected by boris: Name the town\n"
     )
     breach(
-        f"facts {REF}", "narrative.measures_proposed=We are encrypting the disks of all laptops, in Biar too."
+        f"facts {REF}",
+        "narrative.measures_proposed=We are encrypting the disks of all laptops, in Biar too.",
+        "translations.es.measures_proposed=Estamos cifrando todos los discos, también en Biar.",
     )
     printed = breach(f"draft {REF}")
     drafted = _lines(printed, "N-000")

@@ -97,8 +97,9 @@ def test_a_place_that_does_not_exist_is_refused_by_the_lawbook(house: Any, ref: 
 def test_an_approval_is_for_the_text_that_was_read(house: Any, ref: str, browser: Any) -> None:
     change = {
         "narrative": dict.fromkeys(
-            ("what_happened", "consequences", "measures_taken", "measures_proposed"), "It is said."
-        ),
+            ("what_happened", "consequences", "measures_taken", "measures_proposed"), "Se dice."
+        )
+        | {"language": "es"},
         "organisation": {"dpo": {"name": "A. Officer", "phone": "+34 600 000 000"}},
     }
     change_facts(house.desk, ref, change, actor=house.person(), now=house.now, source="t")

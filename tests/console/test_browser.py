@@ -89,6 +89,7 @@ def test_a_whole_breach_from_opening_to_closing(console: Console) -> None:
     # A draft, read and approved by somebody else only
     page = anna.goes(f"/incidents/{REF}/duties/{AEPD}")
     page.get_by_label("Say “not yet known").check()
+    page.get_by_label("Accept sentences in the language they are in").check()
     anna.presses("Draft")
     assert "/notices/N-0001" in page.url
     assert not page.get_by_text("(required").count(), page.locator("#missing-h ~ ul").inner_text()
@@ -106,6 +107,7 @@ def test_a_whole_breach_from_opening_to_closing(console: Console) -> None:
         all_facts.get_by_role("button", name="Save and assess anew").click()
     page = anna.goes(f"/incidents/{REF}/notices/N-0001")
     page.get_by_label("Say “not yet known").check()
+    page.get_by_label("Accept sentences in the language they are in").check()
     anna.presses("Draft")
     assert "/notices/N-0002" in page.url
     page = boris.goes(f"/incidents/{REF}/notices/N-0002")

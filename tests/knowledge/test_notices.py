@@ -39,9 +39,10 @@ def library() -> Library:
 
 @cache
 def sample(name: str) -> Facts:
-    """Return a sample's facts, as its file has them."""
+    """Return a sample's facts, its texts in whatever language is asked for."""
     known = library()
-    return read_facts(known.root / "samples" / f"{name}.yaml", lawbook=known.lawbook, profiles=known.profiles)
+    facts = read_facts(known.root / "samples" / f"{name}.yaml", lawbook=known.lawbook, profiles=known.profiles)
+    return overlaid(facts, {"narrative": {"language": None}, "translations": None})
 
 
 @cache
@@ -67,6 +68,12 @@ def notices() -> Notices:
     return Notices(library().root)
 
 
+def said_in(facts: Facts, language: str) -> Facts:
+    """Return the facts with their texts said to be in a language, if nobody has said in which they are."""
+    told = {"language": facts.narrative.language or language}
+    return facts.model_copy(update={"narrative": facts.narrative.model_copy(update=told)})
+
+
 def render(
     facts: Facts, obligation: dict[str, Any], language: str, *, on: date = ON, phased: bool = False
 ) -> Rendered:
@@ -74,7 +81,7 @@ def render(
     return notices().render(
         addressee["kind"],
         language,
-        facts=facts,
+        facts=said_in(facts, language),
         obligation=obligation,
         authority=library().lawbook.authorities.get(addressee["id"] or ""),
         incident_ref="INC-2026-0001",
@@ -178,7 +185,6 @@ def test_the_aepd_is_told_in_spanish_under_article_33() -> None:
         "- Categorías de datos: "
         "nombres; direcciones de correo electrónico; números de teléfono; números de cuenta bancaria",
         "- Interesados en otros países: Reino Unido: 900",
-        "Nota: el texto libre figura tal como fue facilitado; su traducción está por comprobar.",
         "No queda pendiente nada de lo exigido. "
         "Si los hechos cambian, se presentará una notificación adicional.",
     ):

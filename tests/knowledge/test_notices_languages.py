@@ -174,9 +174,23 @@ def test_sentences_accepted_as_written_stand_without_a_mark() -> None:
     assert NOTICES.wording.words("de").say("translation") in notice.text
 
 
-@pytest.mark.parametrize("said", [None, "de", "de-AT"])
-def test_nothing_is_marked_unless_it_is_known_to_be_foreign(said: str | None) -> None:
+@pytest.mark.parametrize("said", ["de", "de-AT"])
+def test_nothing_is_marked_that_is_in_the_notices_language(said: str) -> None:
     assert not [one for one in render("authority", "de", written_in(said)).missing if one.required]
+
+
+@pytest.mark.parametrize("kind", ["authority", "people"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_nobody_stated_is_asked_for_and_marked(kind: str, language: str) -> None:
+    mark = NOTICES.wording.words(language).say("language_unstated")
+    notice = render(kind, language, written_in(None))
+    foreign = language != "en"  # an English notice only asks
+    assert [(one.field, one.required) for one in notice.missing] == [("narrative.language", foreign)]
+    assert f"this notice is in {language}" in notice.missing[0].label
+    assert (f"{mark} " in notice.text) is foreign
+    accepted = render(kind, language, written_in(None), as_written=True)
+    assert mark not in accepted.text
+    assert not [one for one in accepted.missing if one.required]
 
 
 def test_a_controllers_own_sentence_is_not_covered_by_a_translation_of_the_whole() -> None:

@@ -45,6 +45,11 @@ def facts(**changed: Any) -> Facts:
     return Facts.model_validate({**FACTS, **changed})
 
 
+def said_in(given: Facts, language: str) -> Facts:
+    told = {"language": given.narrative.language or language}
+    return given.model_copy(update={"narrative": given.narrative.model_copy(update=told)})
+
+
 def render(
     kind: str,
     language: str,
@@ -59,7 +64,7 @@ def render(
     return NOTICES.render(
         kind,
         language,
-        facts=given,
+        facts=said_in(given, language),
         authority=None,
         incident_ref="INC-2026-0001",
         on=date(2026, 11, 22),

@@ -83,6 +83,12 @@ def _obligation(duty: str, **changed: Any) -> dict[str, Any]:
     }
 
 
+def said_in(facts: Facts, language: str) -> Facts:
+    """Return the facts with their texts said to be in a language, if nobody has said in which they are."""
+    told = {"language": facts.narrative.language or language}
+    return facts.model_copy(update={"narrative": facts.narrative.model_copy(update=told)})
+
+
 def render(
     facts: Facts, obligation: dict[str, Any], language: str, *, on: date = ON, phased: bool = False
 ) -> Rendered:
@@ -90,7 +96,7 @@ def render(
     return notices().render(
         addressee["kind"],
         language,
-        facts=facts,
+        facts=said_in(facts, language),
         obligation=obligation,
         authority=lawbook().authorities.get(addressee["id"] or ""),
         incident_ref="INC-2026-0001",

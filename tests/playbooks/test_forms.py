@@ -54,6 +54,7 @@ def filled_in(library: Library, case: dict[str, Any]) -> tuple[Filled, Dossier]:
         incident="INC-2026-0001",
         standing=Standing(risk="high", people_owed=True),
         about=about,
+        groups=library.lawbook.groups,
     )
     language = library.forms.language(form, authority)
     english = library.forms.terms("en", authority.zone)
@@ -63,7 +64,7 @@ def filled_in(library: Library, case: dict[str, Any]) -> tuple[Filled, Dossier]:
     )
     filled = fill(
         form, dossier, phase, fields=questions, terms=terms, english=english,
-        phased=case.get("phased", False),
+        phased=case.get("phased", False), written_in="en",
     )  # fmt: skip
     return filled, dossier
 

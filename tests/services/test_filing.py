@@ -22,7 +22,7 @@ from incident_flows.services.draft import Wanted, draft
 from incident_flows.services.notify import notify
 from incident_flows.services.open import open_incident
 from incident_flows.services.question import asked
-from incident_flows.services.show import clocks, show
+from incident_flows.services.show import clocks, drafted_json, show
 from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from tests.services.test_notify import OFFICER, PROCESSOR
@@ -105,7 +105,8 @@ def test_a_filing_in_phases_says_only_what_is_new_and_ends_when_nothing_is_open(
     assert "the likely consequences" in chain["still_open"]
     assert any(row["obligation"] == MORE for row in clocks(house.desk, ref, now=house.now))
 
-    _change(house, ref, {"narrative": {"consequences": "Fraude."}})
+    spanish = {"es": {"consequences": "Fraude."}}
+    _change(house, ref, {"narrative": {"consequences": "Fraud."}, "translations": spanish})
     second = _draft(house, ref, AEPD, phase="supplementary")
     assert (second.oid, second.phase, second.changes["since"]) == (MORE, "supplementary", first.ref)
     assert [one["field"] for one in second.changes["added"]] == ["narrative.consequences"]
@@ -118,8 +119,14 @@ def test_a_filing_in_phases_says_only_what_is_new_and_ends_when_nothing_is_open(
     _, skipped = draft(house.desk, ref, MORE, actor=house.person(), now=house.now)
     assert "--phase final" in skipped[0].because
 
-    last = _draft(house, ref, AEPD, phase="final")
+    held = _draft(house, ref, AEPD, phase="final")
+    assert "no se esperan más datos:\n- el número aproximado de registros\n" in held.text
+    with pytest.raises(IllegalTransitionError, match=r"--because TEXT\): the approximate number of records"):
+        _approve(house, ref, held)
+    last = _draft(house, ref, AEPD, phase="final", because="El portátil no se ha recuperado.")
+    assert last.text.endswith("\nMotivo: El portátil no se ha recuperado.\n")
     assert "Ningún dato ha cambiado." in last.text
+    assert "indebida" not in last.text, "a final notice promises nothing more"
     _file(house, ref, last, "AEPD/3")
     assert _obligation(house, ref, MORE)["met_by"] == f"{last.ref}, filed as AEPD/3"
 
@@ -146,7 +153,8 @@ def test_a_late_first_notice_is_refused_until_it_says_why(house: Any) -> None:
     house.advance(days=3)  # drafted in time, approved too late
     with pytest.raises(IllegalTransitionError, match=r"narrative\.delay_reasons"):
         _approve(house, ref, notice)
-    _change(house, ref, {"narrative": {"delay_reasons": "Se buscó primero el portátil."}})
+    said = {"delay_reasons": "Se buscó primero el portátil."}
+    _change(house, ref, {"narrative": said, "translations": {"es": said}})
     again = _draft(house, ref, AEPD)
     assert "Se buscó primero el portátil." in again.text
     assert _approve(house, ref, again).state == "approved"
@@ -155,15 +163,17 @@ def test_a_late_first_notice_is_refused_until_it_says_why(house: Any) -> None:
 def test_two_authorities_are_not_told_two_stories_unless_somebody_says_why(house: Any) -> None:
     ref = _open(house)
     _file(house, ref, _draft(house, ref, AEPD), "AEPD/1")
-    _change(house, ref, {"people": {"total": 1100}, "breach": {"cause": "mistake"}})
+    more = {"total": 1100, "by_place": {"ES": 120, "GB": 980}}
+    _change(house, ref, {"people": more, "breach": {"cause": "mistake"}})
     notice = _draft(house, ref, ICO)
     with pytest.raises(IllegalTransitionError, match=r"breach\.cause: malicious-outsider in N-0001, now mistake"):
         _approve(house, ref, notice)
     open_ = {one["key"] for one in show(house.desk, ref)["story"]["open"]}
-    assert open_ == {"breach.cause", "people.total"}
+    assert open_ == {"breach.cause", "people.total", "people.by_place"}
     with pytest.raises(InputError, match=r"data\.kinds"):
         explain(house.desk, ref, ["data.kinds"], because="x", actor=house.person(), now=house.now)
-    explain(house.desk, ref, ["people.total"], because="80 more were found", actor=house.person(), now=house.now)
+    numbers = ["people.total", "people.by_place"]
+    explain(house.desk, ref, numbers, because="80 more were found", actor=house.person(), now=house.now)
     with pytest.raises(IllegalTransitionError, match=r"breach\.cause"):
         _approve(house, ref, notice)
     explain(house.desk, ref, [], because="the thief was a colleague", actor=house.person(), now=house.now)
@@ -171,12 +181,85 @@ def test_two_authorities_are_not_told_two_stories_unless_somebody_says_why(house
     told = show(house.desk, ref)["story"]["explained"]
     assert [(one["key"], one["before"], one["now"]) for one in told] == [
         ("people.total", "1020", "1100"),
+        ("people.by_place", "ES: 120, GB: 900", "ES: 120, GB: 980"),
         ("breach.cause", "malicious-outsider", "mistake"),
     ]
     # A further change is a further difference: the explanation was for those two values.
-    _change(house, ref, {"people": {"total": 1200}})
+    _change(house, ref, {"people": {"total": 1200, "by_place": {"ES": 120, "GB": 1080}}})
     with pytest.raises(IllegalTransitionError, match="now 1200"):
         _approve(house, ref, _draft(house, ref, ICO))
+
+
+def test_places_that_hold_fewer_people_than_there_are_stop_a_filing_until_somebody_says_why(house: Any) -> None:
+    ref = _open(house)
+    change = {"people": {"total": 2000}}
+    updated = change_facts(house.desk, ref, change, actor=house.person(), now=house.now, source="test")
+    assert "people.total is 2000, but people.by_place adds up to 1020" in updated.remarks[0]
+    notice = _draft(house, ref, AEPD)
+    drafted = drafted_json(house.desk, ref, *draft(house.desk, ref, AEPD, actor=house.person(), now=house.now))
+    assert [one["key"] for one in drafted["notices"][0]["differs"]] == ["people.by_place"]
+    with pytest.raises(IllegalTransitionError, match=r"adds up to 1020.*\n.*explain"):
+        _approve(house, ref, notice)
+    explain(
+        house.desk, ref, ["people.by_place"], because="980 gave no address", actor=house.person(), now=house.now
+    )
+    assert _approve(house, ref, notice).state == "approved"
+    _change(house, ref, {"people": {"total": 2100}})  # another sum, another question
+    with pytest.raises(IllegalTransitionError, match="adds up to 1020"):
+        _approve(house, ref, _draft(house, ref, ICO))
+
+
+def test_a_draft_that_is_replaced_is_said_and_names_its_successor(house: Any) -> None:
+    ref = _open(house, data={"records": None})
+    _file(house, ref, _draft(house, ref, AEPD, phased=True), "AEPD/1")
+    supplement = _draft(house, ref, AEPD, phase="supplementary")
+    [final], _ = draft(
+        house.desk, ref, AEPD, actor=house.person(), now=house.now, more=Wanted(phase="final", because="Perdido.")
+    )
+    assert final.replaces == f"{supplement.ref} (supplementary, awaiting-approval)"
+    with pytest.raises(IllegalTransitionError, match=rf"withdrawn; {final.notice.ref} \(final, awaiting-approval\)"):
+        _approve(house, ref, supplement)
+
+
+def test_a_mistyped_reference_is_corrected_beside_the_old_one(house: Any) -> None:
+    ref = _open(house)
+    notice = _draft(house, ref, AEPD)
+    _file(house, ref, notice, "AEPD/1O")
+
+    def again(because: str = "") -> None:
+        notify(
+            house.desk, ref, notice.ref, actor=house.person(), now=house.now, filed_as="AEPD/10", because=because
+        )
+
+    with pytest.raises(IllegalTransitionError, match="--because TEXT"):
+        again()
+    again("O was typed for 0")
+    whole = show(house.desk, ref)
+    assert [one["filed_as"] for one in whole["notices"] if one["id"] == notice.ref] == ["AEPD/10"]
+    assert whole["facts"]["references"] == {"es-aepd": "AEPD/10"}
+    [entry] = [one for one in whole["journal"] if one["act"] == "reference-corrected"]
+    assert (entry["payload"]["before"], entry["payload"]["filed_as"]) == ("AEPD/1O", "AEPD/10")
+    assert "N-0001, filed as AEPD/1O" in _obligation(house, ref, AEPD)["met_by"], "what was recorded then stands"
+
+
+def test_a_notice_that_leaves_questions_of_the_form_open_says_so(house: Any) -> None:
+    ref = _open(house)
+    notice = _draft(house, ref, AEPD)
+    assert notice.missing == []
+    assert "No queda pendiente" not in notice.text
+    open_ = notice.text.rpartition("Preguntas del formulario aún sin respuesta:\n")[2]
+    assert "- Medio de detección\n" in open_
+    assert "- Tamaño" not in open_, "who files is no fact of the breach to follow"
+    _change(house, ref, {"dossier": {"detected_how": "Un aviso."}})
+    assert "- Medio de detección\n" not in _draft(house, ref, AEPD).text
+
+
+def test_a_rewritten_sentence_loses_the_translation_of_the_old_one(house: Any) -> None:
+    ref = _open(house)
+    _change(house, ref, {"narrative": {"what_happened": "Two laptops were stolen."}})
+    notice = _draft(house, ref, AEPD)
+    assert "se robó un ordenador" not in notice.text
+    assert [one["field"] for one in notice.missing if one["required"]] == ["translations.es.what_happened"]
 
 
 def test_the_reason_for_a_correction_stands_in_the_supplement(house: Any) -> None:
@@ -423,7 +506,7 @@ def test_an_authority_is_mailed_only_by_a_route_that_was_checked_or_that_a_perso
     data = {**PROCESSOR, "role": "controller", "organisation": organisation}
     facts = checked_facts(house.desk, data, name="test")
     ref = open_incident(house.desk, facts, actor=house.person(), now=house.now, source="test").ref
-    notice = _draft(house, ref, "eu-gdpr/tell-authority")
+    notice = _draft(house, ref, "eu-gdpr/tell-authority", as_written=True)
     assert (notice.route["kind"], notice.route.get("checked_on")) == ("email", None)
     _approve(house, ref, notice)
     done = notify(house.desk, ref, notice.ref, actor=house.person(), now=house.now)[0]

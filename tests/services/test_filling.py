@@ -58,12 +58,15 @@ def test_a_required_field_that_is_empty_stops_approval_and_is_named(house: Any) 
     first, results = _draft(house, ref, FIRST), _draft(house, ref, RESULTS)
     assert (first.form["form"], first.state) == ("ru-rkn", "awaiting-approval")
     assert (results.form["form"], results.state) == ("ru-rkn-results", "draft")
-    assert [item["label"] for item in results.missing if item["required"]] == ["Number and key of the first notice"]
-    with pytest.raises(IllegalTransitionError, match="Number and key of the first notice still empty"):
+    assert [item["label"] for item in results.missing if item["required"]] == [
+        "Number and key of the first notice", "Results of the internal investigation",
+    ]  # fmt: skip
+    with pytest.raises(IllegalTransitionError, match="Number and key of the first notice, Results of the"):
         _approve(house, ref, results)
 
     _approve(house, ref, first)
     notify(house.desk, ref, first.ref, actor=house.person(), now=house.now, filed_as="№ 77, ключ AB")
+    _change(house, ref, {"dossier": {"investigation": "Пароль подобран."}})
     again = _draft(house, ref, RESULTS)
     assert _filled(again)["authority_reference"]["value"] == ["№ 77, ключ AB"]
     assert again.state == "awaiting-approval"
@@ -85,8 +88,10 @@ def test_a_portal_gets_the_form_in_its_order_with_what_is_not_confirmed_marked(h
     assert any(line.startswith("2.1  Responsable del tratamiento") for line in labels)
     assert "    Perpetual Cielo Azul SL" in lines
     assert "‡ from general knowledge; compare with the live form" in lines
-    assert "    [as written, in en: to be translated]" in lines
-    assert "    (159 of 4000 characters)" in lines
+    what = next(at for at, line in enumerate(lines) if "Resumen" in line)
+    assert lines[what + 1].startswith("    El 20 de noviembre de 2026"), "the translation a person gave"
+    assert lines[what + 2].startswith("    = On 20 November 2026"), "with the English beside it"
+    assert "    (188 of 4000 characters)" in lines
 
 
 def test_the_form_is_approved_with_the_text_and_cannot_change_after(house: Any) -> None:

@@ -21,6 +21,7 @@ from incident_flows.services.notify import notify
 from incident_flows.services.show import clocks, show
 from incident_flows.services.update import change_facts
 
+FINAL = Wanted(phase="final", because="Nobody can find it out any more.", as_written=True)
 OFFICER = {"name": "Data Protection Officer", "email": "dpo@organisation.example", "phone": "+49 721 000000"}
 
 
@@ -45,11 +46,11 @@ def _finish(house: Any, ref: str, folder: Path) -> Path:
     anna, boris = house.person("anna"), house.person("boris")
     house.advance(minutes=10)
     for round_ in range(3):  # later stages appear once the first notices are filed
-        drafted, skipped = draft(house.desk, ref, None, actor=anna, now=house.now)
+        drafted, skipped = draft(house.desk, ref, None, actor=anna, now=house.now, more=Wanted(as_written=True))
         for gap in skipped:
             if "--phase final" in gap.because:  # what was never found out: no more will come
                 drafted += draft(
-                    house.desk, ref, gap.oid, actor=anna, now=house.now, more=Wanted(phase="final")
+                    house.desk, ref, gap.oid, actor=anna, now=house.now, more=FINAL
                 )[0]
         empty = {item["field"] for one in drafted for item in one.notice.missing if item["required"]}
         # The number of a first notice is known only once that is filed.
@@ -138,7 +139,11 @@ def test_d_moscow_hears_within_24_and_72_hours_of_one_start(house: Any, tmp_path
     change_facts(
         house.desk,
         ref,
-        _answers({}, legal_name="ООО «Пример»", registration="ИНН 7700000000"),
+        _answers(
+            {"dossier": {"investigation": "Учётная запись взломана."}},
+            legal_name="ООО «Пример»",
+            registration="ИНН 7700000000",
+        ),
         actor=house.person(),
         now=house.now,
         source="operator found",

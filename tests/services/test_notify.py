@@ -10,7 +10,7 @@ import pytest
 from incident_flows.errors import IllegalTransitionError, NotApprovedError, PermissionDeniedError
 from incident_flows.services.approve import approve, reject
 from incident_flows.services.desk import checked_facts
-from incident_flows.services.draft import draft
+from incident_flows.services.draft import Wanted, draft
 from incident_flows.services.notify import notify, resolve_doubt
 from incident_flows.services.open import open_incident
 from incident_flows.services.recipients import import_recipients
@@ -141,7 +141,7 @@ def test_only_another_person_approves_and_only_this_text(house: Any) -> None:
     second, _ = draft(house.desk, ref, "eu-gdpr/tell-authority", actor=house.person("anna"), now=house.now)
     new = second[0].notice
     assert (new.state, new.supersedes) == ("awaiting-approval", old.ref)
-    with pytest.raises(NotApprovedError, match="withdrawn"):
+    with pytest.raises(IllegalTransitionError, match=f"{new.ref} .initial, awaiting-approval. stands in its place"):
         _notify(house, ref, old.ref)
     with pytest.raises(NotApprovedError, match="must be approved first"):
         _notify(house, ref, new.ref)
@@ -171,7 +171,10 @@ def test_everybody_gets_one_letter_and_nobody_sees_another(house: Any, tmp_path:
     done = import_recipients(house.desk, ref, people, actor=house.person(), now=house.now)
     assert (done.accepted, done.duplicates, len(done.refused)) == (3, 1, 1)
     assert done.refused[0][0] == 6
-    drafted, _ = draft(house.desk, ref, "eu-gdpr/tell-people", actor=house.person("anna"), now=house.now)
+    drafted, _ = draft(
+        house.desk, ref, "eu-gdpr/tell-people", actor=house.person("anna"), now=house.now,
+        more=Wanted(as_written=True),
+    )  # fmt: skip
     assert sorted(one.notice.language for one in drafted) == ["de", "en", "es"]
     for one in drafted:
         explain(house.desk, ref, [], because="a part of them", actor=house.person("anna"), now=house.now)

@@ -125,6 +125,7 @@ class Filing(Asked):
 
     reference: Annotated[str, Field(min_length=1, max_length=1000)]
     at: Annotated[str | None, Field(max_length=40, description="When, with its offset; now if absent")] = None
+    because: Annotated[str, Field(max_length=2000, description="Why the reference of a filing is corrected")] = ""
 
 
 class Doubt(Asked):

@@ -154,7 +154,10 @@ def sent(desk: At, now: Now, ref: Ref, body: asked.Sending, actor: Notifies) -> 
 def filed(desk: At, now: Now, ref: Ref, notice: NoticeRef, body: asked.Filing, actor: Notifies) -> Response:
     """Record how a person filed or delivered a notice."""
     at = None if body.at is None else _instant("at", body.at)
-    done = notify(desk, ref, notice, actor=actor, now=now, filed_as=body.reference, filed_at=at)
+    done = notify(
+        desk, ref, notice, actor=actor, now=now, filed_as=body.reference, filed_at=at,
+        because=body.because,
+    )
     return answered([one.to_json() for one in done])
 
 

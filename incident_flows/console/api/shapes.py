@@ -138,6 +138,7 @@ class Updated(Shape):
     facts_version: int
     changed: list[str]
     assessment: Assessment | None
+    remarks: list[str]
 
 
 class Version(Shape):
