@@ -205,6 +205,7 @@ def _callbacks(settings: Settings) -> Iterator[Found]:
             + (", which it cannot reach on loopback" if near else ""),
             "set BREACH_CONSOLE_URL to the proxy's address" if near else "",
         )
+        yield from _events_unused(settings)
     elif settings.sendgrid_api_key:
         fault = _polling_fault(settings)
         yield Found(
@@ -216,6 +217,27 @@ def _callbacks(settings: Settings) -> Iterator[Found]:
             ("give the key *Suppressions*, or " if fault else "")
             + "set BREACH_SENDGRID_WEBHOOK_KEYS, and its webhook to …/callbacks/sendgrid",
         )
+
+
+def _events_unused(settings: Settings) -> Iterator[Found]:
+    from incident_flows.clock import now
+    from incident_flows.services.follow import unused
+    from incident_flows.storage.database import Database
+
+    if _not_made_yet(settings):
+        return
+    database = Database(settings.database_url, lock_seconds=5)
+    try:
+        with database.read() as tx:
+            seen = unused(tx, now=now())
+    finally:
+        database.dispose()
+    words = (
+        f"in {seen['days']} days {seen['unknown']} about no letter of ours and {seen['strange']} of no known kind"
+    )
+    much = seen["unknown"] or seen["strange"]
+    then = "events of other mail of the same SendGrid account are harmless; others mean that states are missing"
+    yield Found("events not used", "warn" if much else "ok", words, then if much else "")
 
 
 def _polling_fault(settings: Settings) -> str | None:

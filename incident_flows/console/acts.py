@@ -28,6 +28,7 @@ from incident_flows.services.desk import Desk
 from incident_flows.services.dossier import dossier
 from incident_flows.services.draft import Wanted, draft
 from incident_flows.services.notify import notify, resolve_doubt
+from incident_flows.services.people_file import SHEETS
 from incident_flows.services.recipients import import_recipients
 from incident_flows.services.tasks import done
 from incident_flows.services.update import change_facts
@@ -255,20 +256,26 @@ def people(
     ref: str,
     actor: Annotated[Actor, Depends(may("recipients"))],
     file: Annotated[UploadFile, File()],
+    form: Sent,
 ) -> Response:
     """Take in a file of the people to be told; it is kept only as long as it is read."""
 
     def act() -> Response:
         with tempfile.TemporaryDirectory() as folder:
             suffix = Path(file.filename or "").suffix.lower()
-            path = Path(folder) / f"people{suffix if suffix in ('.csv', '.txt', '.tsv', '.xlsx') else '.csv'}"
+            path = Path(folder) / f"people{suffix if suffix in ('.csv', '.txt', '.tsv', *SHEETS) else '.csv'}"
             with path.open("wb") as kept:
                 while chunk := file.file.read(1 << 20):
                     kept.write(chunk)
-            taken = import_recipients(desk_of(request), ref, path, actor=actor, now=now_of(request))
+            column = form.get("column", "").strip()
+            taken = import_recipients(
+                desk_of(request), ref, path, actor=actor, now=now_of(request),
+                encoding=form.get("encoding", "") or "utf-8", sheet=form.get("sheet", "").strip() or None,
+                columns={"email": column} if column else None,
+            )  # fmt: skip
         return shown(request, ref, "people", imported=taken)
 
-    return tried(act, _again(request, ref, "people", Form(())))
+    return tried(act, _again(request, ref, "people", form))
 
 
 @router.post("/acknowledge")

@@ -29,6 +29,7 @@ from incident_flows.console import (
 )
 from incident_flows.console.api import API_ROUTERS, callbacks, intake
 from incident_flows.console.api.base import misread
+from incident_flows.console.api.words import for_programs
 from incident_flows.console.gate import SAFE, Gate, always, own_form
 from incident_flows.console.page import page, status_of
 from incident_flows.console.problem import API, PROGRAMS, problem
@@ -81,7 +82,7 @@ def create_app(desk: Callable[[], Desk], *, clock: Callable[[], datetime], setti
 def _told(request: Request, message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error as a page, or as JSON (RFC 9457) where a program asks."""
     if request.url.path.startswith(PROGRAMS):
-        return problem(message, status, headers)
+        return problem(for_programs(message), status, headers)
     answer = page(request, "error.html", status=status, message=message)
     answer.headers.update(headers or {})
     return answer

@@ -51,7 +51,7 @@ def _change(gone: str, new: str) -> list[Piece]:
 
 
 def around_changes(pieces: list[Piece], *, around: int = 160) -> list[Piece]:
-    """Return the pieces with what is in both cut down to `around` characters on either side of a change.
+    """Return the pieces with what is in both cut down to whole words within `around` characters of a change.
 
     >>> [one.kind for one in around_changes([Piece("same", "x" * 900), Piece("new", "y")], around=10)]
     ['left-out', 'same', 'new']
@@ -64,8 +64,8 @@ def around_changes(pieces: list[Piece], *, around: int = 160) -> list[Piece]:
             found.append(one)
             continue
         if before:
-            found.append(Piece("same", one.text[:before]))
+            found.append(Piece("same", one.text[:before].rpartition(" ")[0] or one.text[:before]))
         found.append(Piece("left-out", ""))
         if after:
-            found.append(Piece("same", one.text[-after:]))
+            found.append(Piece("same", one.text[-after:].partition(" ")[2] or one.text[-after:]))
     return found

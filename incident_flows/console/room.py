@@ -18,6 +18,7 @@ from incident_flows.core.lifecycle import Actor
 from incident_flows.errors import NotFoundError
 from incident_flows.services.document import notice_document, notice_html
 from incident_flows.services.filling import open_in_form
+from incident_flows.services.follow import events_unused
 from incident_flows.services.room import (
     Room,
     history,
@@ -52,7 +53,10 @@ def shown(
 
 
 def _summary(request: Request, here: Room, **_: Any) -> dict[str, Any]:
-    return {"fields": _questions(request, here)}
+    return {
+        "fields": _questions(request, here),
+        "meaning": words_of(desk_of(request)).get("findings", {}),
+    }
 
 
 def _questions(request: Request, here: Room) -> list[dict[str, Any]]:
@@ -149,21 +153,27 @@ def _people(request: Request, here: Room, imported: Any = None, **_: Any) -> dic
         "bars": [(name, counts, bar(counts)) for name, counts in deliveries.items()],
         "fates": [(name, counts, bar(counts, order=FATES)) for name, counts in followed.by_notice.items()],
         "followed": followed,
+        "unused": events_unused(desk_of(request), now=now_of(request)),
         "imported": imported,
     }
 
 
 def _timeline(request: Request, here: Room, before: int | None = None, **_: Any) -> dict[str, Any]:
     entries, older = timeline(desk_of(request), here.incident.ref, before=before)
-    return {"entries": entries, "older": older}
+    return {"entries": entries, "older": older, "names": _names(here)}
 
 
 def _tasks(request: Request, here: Room, **_: Any) -> dict[str, Any]:
     return {"tasks": tasks_of(desk_of(request), here.incident.ref)}
 
 
+def _names(here: Room) -> dict[str, str]:
+    """Return whom each obligation tells, by its id."""
+    return {row.oid: row.addressee_name for row in here.obligations}
+
+
 def _close(request: Request, here: Room, **_: Any) -> dict[str, Any]:
-    return {}
+    return {"names": _names(here), "cites": {row.oid: row.cite or "" for row in here.obligations}}
 
 
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {

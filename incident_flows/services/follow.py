@@ -25,7 +25,9 @@ from notifications.webhook import SENDGRID_FRESHNESS, verify_sendgrid_events
 
 LARGEST = 5_000_000  # bytes of one callback
 AT_ONCE = 200_000  # events counted in one transaction
-UNKNOWN = "events-unknown"  # mark: events about no letter of ours
+UNUSED = "events-unused:"  # marks, one a day: how many events were of no known kind, or about no letter of ours
+UNUSED_KEPT = timedelta(days=30)
+UNUSED_SHOWN = 7  # days
 ANSWERED = "answers-counted"
 BY_EVENT = "an event of the provider"
 
@@ -87,8 +89,30 @@ def receive(
             if events:
                 tx.fates.put_down(now, len(events), kept)
             if strange:
-                tx.leases.put(UNKNOWN, int(tx.leases.get(UNKNOWN, 0)) + strange)
+                _not_used(tx, now, strange=strange)
     return Received(len(events), strange)
+
+
+def _not_used(tx: Tx, now: datetime, **counts: int) -> None:
+    old = f"{UNUSED}{now.astimezone(UTC).date() - UNUSED_KEPT}"
+    tx.leases.forget(name for name in tx.leases.marks(UNUSED) if name < old)
+    tx.leases.add(f"{UNUSED}{now.astimezone(UTC).date()}", counts)
+
+
+def unused(tx: Tx, *, now: datetime) -> dict[str, int]:
+    """Return how many events of the last days were of no known kind (`strange`) or about no letter of ours."""
+    since = f"{UNUSED}{now.astimezone(UTC).date() - timedelta(days=UNUSED_SHOWN - 1)}"
+    found = Counter({"strange": 0, "unknown": 0})
+    for name, counts in tx.leases.marks(UNUSED).items():
+        if name >= since:
+            found.update(counts)
+    return {"days": UNUSED_SHOWN, **found}
+
+
+def events_unused(desk: Desk, *, now: datetime) -> dict[str, int]:
+    """Return the same for a page."""
+    with desk.database.read() as tx:
+        return unused(tx, now=now)
 
 
 def count(desk: Desk, *, now: datetime) -> Counted:
@@ -111,7 +135,7 @@ def _count(tx: Tx, desk: Desk, by_nonce: Mapping[str, Sequence[Event]], done: Co
     batches = tx.fates.batches(by_nonce)
     unknown = sum(len(events) for nonce, events in by_nonce.items() if nonce not in batches)
     if unknown:
-        tx.leases.put(UNKNOWN, int(tx.leases.get(UNKNOWN, 0)) + unknown)
+        _not_used(tx, now, unknown=unknown)
     known = tx.fates.of([batch.id for batch in batches.values()])
     rows = []
     lost: dict[int, tuple[Any, list[tuple[int, str]]]] = {}

@@ -14,7 +14,7 @@ from incident_flows.services.follow import Followed, followed_in
 from incident_flows.services.letters import account, counts_of
 from incident_flows.services.public_notice import Standing, standing
 from incident_flows.services.tasks import tasks
-from incident_flows.services.wall import Clock, wall
+from incident_flows.services.wall import Clock, first_of, wall
 from incident_flows.storage.wall import Only
 
 ALL_CLOCKS = 1000
@@ -153,8 +153,8 @@ def _todo(
             if row.state == state:
                 clock = next((one for one in clocks if one.notice == row.ref), None)
                 return Todo(what, clock, row.ref)
-    if clocks:
-        return Todo(clocks[0].next, clocks[0], clocks[0].notice)
+    if (first := first_of(clocks)) is not None:
+        return Todo(first.next, first, first.notice)
     return Todo("nothing" if unfinished else "close")
 
 

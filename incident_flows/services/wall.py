@@ -78,10 +78,8 @@ class Wall:
 
     @property
     def first(self) -> Clock | None:
-        """What ends first of what applies, missed deadlines before all; else of drills, else what may apply."""
-        return min(
-            self.clocks, key=lambda one: (one.duties > 0, one.drill, one.urgency != "overdue"), default=None
-        )
+        """What is to be done first of what applies; else of drills, else of what may apply."""
+        return first_of(self.clocks)
 
 
 def wall(desk: Desk, *, now: datetime, only: Only | None = None, limit: int = SHOWN) -> Wall:
@@ -98,6 +96,19 @@ def wall(desk: Desk, *, now: datetime, only: Only | None = None, limit: int = SH
     clocks = tuple(_clock(row, forecast, under.get((row.incident_ref, row.oid)), now=now) for row in rows)
     applied = sum(row.duties == 0 for row in rows)
     return Wall(clocks, count, max(0, count.clocks - applied))
+
+
+_PRESSING: tuple[Urgency, ...] = ("overdue", "near", "passed", "later", "none")
+
+
+def first_of(clocks: Sequence[Clock]) -> Clock | None:
+    """Return what is due first: a missed deadline, then what ends within a day, then what has merely passed.
+
+    What may not apply comes last, for a provisional end long past must not hide a deadline of tonight.
+    """
+    return min(
+        clocks, key=lambda one: (one.duties > 0, one.drill, _PRESSING.index(one.urgency)), default=None
+    )
 
 
 def _soonest(row: WallRow) -> tuple[bool, float, str, str]:

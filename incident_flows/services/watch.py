@@ -17,6 +17,7 @@ from incident_flows.services.audit import audit, beat, check_clock, due_and_unfi
 from incident_flows.services.desk import Desk, write_journal
 from incident_flows.services.fire import ENGINE, Firings, fire_due
 from incident_flows.services.follow import count as count_events
+from incident_flows.services.follow import unused
 from incident_flows.storage.database import Tx
 
 BATCH = 200
@@ -228,6 +229,7 @@ def status(desk: Desk, *, now: datetime) -> dict[str, Any]:
         next_due = tx.steps.next_due()
         doubts = len(tx.deliveries.in_doubt()) + len(tx.letters.open(None, ("in-doubt", "quarantined")))
         opened = len(tx.incidents.list(state="open", limit=1000))
+        events = unused(tx, now=now)
         clock, heartbeat = tx.leases.get("clock"), tx.leases.get("heartbeat")
     rota = desk.rota
     return {
@@ -240,6 +242,7 @@ def status(desk: Desk, *, now: datetime) -> dict[str, Any]:
         "open_incidents": opened,
         "clock": clock or {"jumps": 0, "last_jump_at": None, "last_jump_seconds": None},
         "heartbeat": heartbeat,
+        "events_unused": events,
         "rota": {
             "in_force": rota is not None,
             "fault": desk.rota_file.fault if desk.rota_file is not None else None,

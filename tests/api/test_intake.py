@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.testclient import TestClient
 
+from incident_flows.services.follow import count, events_unused
 from incident_flows.services.intake import Intake, signing_key
 from incident_flows.services.show import show
+from incident_flows.services.watch import status
 from notifications.webhook import sign
 from tests.api.conftest import Programs
 
@@ -175,6 +177,23 @@ def test_signed_events_are_put_down_and_forged_ones_get_no_detail(
     signed = _event_headers(key, broken, now)
     assert provider.post("/callbacks/sendgrid", content=broken, headers=signed).status_code == 422
     assert _waiting(programs) == 1
+
+
+def test_events_that_cannot_be_used_are_counted_by_the_day(
+    programs_on_each: Programs, key: ec.EllipticCurvePrivateKey
+) -> None:
+    house, provider = programs_on_each.house, programs_on_each.holding(None)
+    strange = [{"event": "telepathy", "n": "a", "i": "0", "timestamp": 1}, 7]
+    for event in ({"event": "delivered", "n": "nobody's", "i": "0", "timestamp": 1}, *strange):
+        body = json.dumps([event]).encode()
+        headers = _event_headers(key, body, house.now)
+        assert provider.post("/callbacks/sendgrid", content=body, headers=headers).status_code == 204
+    count(house.desk, now=house.now)
+    assert events_unused(house.desk, now=house.now) == {"days": 7, "strange": 2, "unknown": 1}
+    house.advance(days=8)
+    body = json.dumps(strange).encode()
+    provider.post("/callbacks/sendgrid", content=body, headers=_event_headers(key, body, house.now))
+    assert status(house.desk, now=house.now)["events_unused"] == {"days": 7, "strange": 2, "unknown": 0}
 
 
 def test_while_no_key_is_set_up_nothing_is_believed(programs: Programs) -> None:

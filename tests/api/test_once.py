@@ -95,9 +95,12 @@ def test_a_list_is_named_by_its_bytes(programs: Programs) -> None:
     ref = programs.house.open("aimigos-studio")
     program, at = programs.program(), f"{AT}/{ref}/recipients/import"
     rows = "email\nana@people.example\n"
-    first = program.post(at, content=rows, headers=KEY)
-    assert program.post(at, content=rows, headers=KEY).json() == first.json()  # not: one duplicate
-    assert program.post(at, content=rows + "ben@people.example\n", headers=KEY).status_code == 409
+    named = {**KEY, "content-type": "text/csv"}
+    first = program.post(at, content=rows, headers=named)
+    assert program.post(at, content=rows, headers=named).json() == first.json()  # not: one duplicate
+    assert program.post(at, content=rows + "ben@people.example\n", headers=named).status_code == 409
+    other = {**named, "content-type": "text/csv; charset=utf-16"}
+    assert program.post(at, content=rows, headers=other).status_code == 409  # the same bytes, read otherwise
 
 
 def _kept(programs: Programs) -> int:

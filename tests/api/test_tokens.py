@@ -240,3 +240,24 @@ def test_an_authoritys_question_and_an_explanation_come_by_program_too(programs:
     nothing = program.post(f"{at}/explanations", json={"keys": ["people.total"], "because": "counted anew"})
     assert nothing.status_code == 422
     assert program.get(f"{at}/letters").json()["by_notice"] == {}
+
+
+def test_a_list_is_read_as_the_request_says_and_refused_in_the_words_of_the_api(programs: Programs) -> None:
+    ref = programs.house.open("aimigos-studio")
+    program, at = programs.program("anna"), f"{V1}/incidents/{ref}/recipients/import"
+    body = "email,name\nj@acme.example,José\n".encode("cp1252")
+
+    def says(kind: str, query: str = "") -> str:
+        answer = program.post(at + query, content=body, headers={"content-type": kind})
+        assert answer.status_code == 422
+        assert "--" not in answer.json()["detail"]
+        return str(answer.json()["detail"])
+
+    assert "say what it is: encoding=cp1252" in says("text/csv")
+    assert "say one, or the same" in says("text/csv; charset=cp1252", "?encoding=utf-8")
+    assert "encoding: 'klingon' is not known" in says("text/csv; charset=klingon")
+    assert "'application/json' is no list" in says("application/json")
+    assert "column=email: no column has that heading" in says("text/csv; charset=cp1252", "?column=email=Mail")
+    for kind, query in (("text/csv; charset=windows-1252", "?encoding=cp1252"), ("text/csv", "?encoding=cp1252")):
+        answer = program.post(at + query, content=body, headers={"content-type": kind})
+        assert (answer.status_code, answer.json()["refused_total"]) == (200, 0), answer.text

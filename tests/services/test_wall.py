@@ -10,6 +10,7 @@ from incident_flows.services.approve import approve
 from incident_flows.services.assess import QUESTIONS
 from incident_flows.services.decide import decide
 from incident_flows.services.draft import draft
+from incident_flows.services.room import room
 from incident_flows.services.show import clocks
 from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
@@ -150,3 +151,17 @@ def test_a_missed_deadline_stands_before_a_target_that_passed_earlier(house: Any
     first = wall(house.desk, now=house.now).first
     assert first is not None
     assert first.urgency == "overdue"
+
+
+def test_what_has_merely_passed_hides_no_deadline_of_tonight(house: Any) -> None:
+    ref = house.open("aimigos-studio")
+    more = {"people": {"total": 1300}}  # and nobody knows where they live
+    change_facts(house.desk, ref, more, actor=house.person(), now=house.now, source="call")
+    due = _line(house, AEPD).at
+    house.now = due - timedelta(hours=4)
+    clocks_here = wall(house.desk, now=house.now)
+    assert clocks_here.clocks[0].urgency == "passed"
+    assert clocks_here.first is not None
+    assert (clocks_here.first.at, clocks_here.first.urgency) == (due, "near")
+    todo = room(house.desk, ref, now=house.now).todo
+    assert todo.clock == clocks_here.first

@@ -137,7 +137,8 @@ async def _once(request: Request, handler: Any, digest: str) -> Response:
     if key is None:
         return cast(Response, await handler(request))
     desk, now, token = desk_of(request), now_of(request), request.state.token
-    asked = "\n".join((request.method, request.url.path, request.url.query, digest))
+    kind = request.headers.get("content-type", "")
+    asked = "\n".join((request.method, request.url.path, request.url.query, kind, digest))
     mine = await run_in_threadpool(lambda: claim(desk, token.id, key, asked, now=now))
     if isinstance(mine, Answer):
         return Response(mine.body, mine.status, headers={**mine.headers, "idempotency-replayed": "true"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import tempfile
+from email.message import Message
 from pathlib import Path as File
 from typing import Annotated, Any
 
@@ -36,6 +38,10 @@ router = APIRouter(
 Reads = Annotated[Actor, Depends(may("read"))]
 Takes = Annotated[Actor, Depends(may("recipients"))]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+KINDS = {
+    "text/csv": ".csv", "text/plain": ".csv", "text/tab-separated-values": ".csv", XLSX: ".xlsx",
+    "application/vnd.ms-excel": ".xls", "application/vnd.oasis.opendocument.spreadsheet": ".ods",
+}  # fmt: skip
 
 
 @router.get("", response_model=shapes.People)
@@ -59,7 +65,10 @@ def taken_in(
     actor: Takes,
     upload: Upload,
     delimiter: Annotated[str | None, Query(min_length=1, max_length=1)] = None,
-    encoding: Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{1,30}$")] = "utf-8",
+    encoding: Annotated[
+        str | None,
+        Query(pattern=r"^[A-Za-z0-9_-]{1,30}$", description="As charset of Content-Type; UTF-8 if neither says"),
+    ] = None,
     column: Annotated[list[str] | None, Query(description="OURS=HEADING; may be repeated")] = None,
     sheet: Annotated[str | None, Query(max_length=100)] = None,
     expect: Annotated[int | None, Query(ge=0, le=1_000_000_000)] = None,
@@ -74,17 +83,42 @@ def taken_in(
         if not equals or ours not in NAMES:
             raise InputError(f"column: write OURS=HEADING, OURS being one of {', '.join(NAMES)}")
         columns[ours] = heading
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    suffix, charset = _kind_of(request.headers.get("content-type", ""), encoding)
     with tempfile.TemporaryDirectory() as folder:
-        path = File(folder) / f"list{'.xlsx' if kind == XLSX else '.csv'}"
+        path = File(folder) / f"list{suffix}"
         with path.open("wb") as kept:
             while chunk := upload.read(1 << 20):
                 kept.write(chunk)
         done = import_recipients(
-            desk, ref, path, actor=actor, now=now, delimiter=delimiter, encoding=encoding, columns=columns,
+            desk, ref, path, actor=actor, now=now, delimiter=delimiter, encoding=charset, columns=columns,
             sheet=sheet, expect=expect, preview=preview,
         )  # fmt: skip
     return answered({**imported_json(done), **({"preview": True} if preview else {})})
+
+
+def _kind_of(said: str, encoding: str | None) -> tuple[str, str]:
+    """Return the ending and the encoding of a list, as the request says; nothing is guessed."""
+    header = Message()
+    header["content-type"] = said
+    kind = said.partition(";")[0].strip().lower()
+    if kind not in KINDS:
+        raise InputError(
+            f"Content-Type: {f'{kind[:60]!r} is no list' if kind else 'is missing'}; send the file itself as the body, "
+            "as text/csv; charset=utf-8 (or what it is in), or as the kind of a spreadsheet"
+        )
+    charset = header.get_content_charset()
+    if charset and encoding and not _same(charset, encoding):
+        raise InputError(
+            f"encoding: {encoding} where charset of Content-Type is {charset[:30]!r}; say one, or the same"
+        )
+    return KINDS[kind], encoding or charset or "utf-8"
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return codecs.lookup(one).name == codecs.lookup(other).name
+    except LookupError:
+        return False
 
 
 @router.post("/shred", response_model=shapes.Shredded)
