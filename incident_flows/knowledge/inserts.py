@@ -18,6 +18,7 @@ from incident_flows.knowledge.notice_values import TEXT_LIMIT, Values, checked
 from incident_flows.knowledge.notice_words import Words
 
 Part = Literal["what", "data", "consequences", "measures", "proposed", "advice", "contact", "genuine"]
+Omitted = Literal["what", "consequences", "measures", "proposed"]
 FALLBACK = "en"
 
 
@@ -30,7 +31,7 @@ class Content(_Data):
 
     title: str | None = None
     headings: dict[Part, str | None] = {}
-    omit: tuple[Part, ...] = ()
+    omit: tuple[Omitted, ...] = ()
     count: bool = True
     add: tuple[str, ...] = ()
     months: int | None = None

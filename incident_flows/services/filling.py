@@ -18,6 +18,7 @@ from incident_flows.services.desk import Desk
 from incident_flows.storage.database import Tx
 
 CONTENT = "obligation.content"  # one key for each content a law names and a text has no place for
+NO_HARM = "no_harm"  # the kind of notice that states such a finding
 PORTALS = ("portal", "form", "login")
 _ABOUT_THE_SENDER = {"filing", "organisation"}
 PHASE_OF: Mapping[str, Phase] = {"supplementary": "supplementary", "results": "final"}
@@ -59,13 +60,16 @@ def fill_for(
         phased: Whether what the law lets follow may be left open.
 
     Returns:
-        None where the addressee is neither an authority nor the people, or is not known yet.
+        None where the addressee is neither an authority nor the people, or is not known yet; and for a finding
+        that no harm is likely, which has no place in a form that reports a breach.
     """
     authority = desk.library.lawbook.authorities.get(row.addressee_id or "")
     forms = desk.library.forms
     if row.addressee_kind == "people":
         return _letter(desk, facts, incident=incident, standing=standing)
     if row.addressee_kind != "authority" or authority is None:
+        return None
+    if desk.library.notices.notice_kind(row.duty) == NO_HARM:
         return None
     form = forms.form_for(authority.id, row.duty)
     now_phase = phase or phase_of(desk, row.duty)

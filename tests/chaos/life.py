@@ -34,6 +34,7 @@ from incident_flows.services.letters import counts_of, letter_key, numbers_of
 from incident_flows.services.notify import notify
 from incident_flows.services.open import open_incident
 from incident_flows.services.recipients import import_recipients
+from incident_flows.services.story import explain
 from incident_flows.services.update import change_facts
 from incident_flows.services.watch import tick
 from incident_flows.storage.database import Database
@@ -121,6 +122,7 @@ def carry_on(stage: Stage, desk: Desk, acknowledge: Any) -> bool:
         notices = [one for one in tx.notices.list(ref) if one.state != "withdrawn"]
     for notice in notices:
         if notice.state == "awaiting-approval":
+            explain(desk, ref, [], because="a part of them", actor=anna, now=now)
             approve(desk, ref, notice.ref, actor=boris, now=now)
             acknowledge(f"approved {ref} {notice.ref} {notice.sha256}")
     for notice in notices:

@@ -14,6 +14,7 @@ from incident_flows.errors import IllegalTransitionError, NotApprovedError
 from incident_flows.services.approve import approve
 from incident_flows.services.dossier import dossier
 from incident_flows.services.draft import draft
+from incident_flows.services.filling import to_copy
 from incident_flows.services.notify import notify
 from incident_flows.services.show import show
 from incident_flows.services.update import change_facts
@@ -145,3 +146,31 @@ def test_an_order_starts_the_clocks_of_the_law_it_was_given_under(house: Any) ->
     _change(house, ref, {"moments": {"order_received_at": order}})
     status = {one["duty"]: one["status"] for one in show(house.desk, ref)["obligations"]}
     assert status["uk-gdpr/tell-people-on-order"] == "undetermined", "an order of nobody named may be anybody's"
+
+
+def test_a_no_harm_finding_is_stated_with_its_reasons_and_reports_no_breach(house: Any) -> None:
+    ref = house.open("aimigos-studio")
+    anna = house.person("anna")
+    change = {
+        "breach": {"acquired": True, "medium": "electronic"},
+        "findings": {"inadvertent-authorised-disclosure": True},
+        "data": {"kinds": ["name", "ssn"], "protection": "none"},
+        "people": {"total": 1720, "by_place": {"US-NY": 700}},
+        "harm": {"expected": "unlikely"},
+    }
+    change_facts(house.desk, ref, change, actor=anna, now=house.now, source="call")
+    [one] = draft(house.desk, ref, "us-ny/no-harm-determination", actor=anna, now=house.now)[0]
+    assert "the reasons of that finding" in [lack["label"] for lack in one.notice.missing if lack["required"]]
+    why = "Two clerks of the same office saw one file and gave it back."
+    change_facts(
+        house.desk, ref, {"harm": {"because": why}}, actor=anna, now=house.now, source="call"
+    )
+    [one] = draft(house.desk, ref, "us-ny/no-harm-determination", actor=anna, now=house.now)[0]
+    notice = one.notice
+    assert notice.subject.startswith("Finding that no harm is likely")
+    assert "FINDING THAT NO HARM TO THE PEOPLE IS LIKELY" in notice.text
+    assert why in notice.text
+    assert "a risk is unlikely" in notice.text
+    assert "NOTIFICATION OF A PERSONAL DATA BREACH" not in notice.text
+    assert not notice.form  # the portal's form reports a breach
+    assert to_copy(notice) == notice.text

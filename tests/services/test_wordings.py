@@ -117,8 +117,10 @@ def test_everybody_reads_the_wording_of_their_state_or_guardian_and_nothing_else
     assert "What this may mean for you" not in zoe
     assert "credit monitoring free of charge for at least 12 months:\nWatchful Inc." in zoe
     assert "Bureau One" in zoe
-    assert "What happened" not in max_
-    assert "When it happened" not in max_
+    for telling in ("What happened", "When it happened", "What this may mean", "What we have done", "stolen", "laptop"):
+        assert telling in read["ana@people.example"] or telling in ("stolen", "laptop")
+        assert telling not in max_  # nothing that tells the nature of the breach
+    assert "This message tells you which data, and what you can do." in max_
     assert "at least 18 months" in max_
     assert "police report" in max_
     assert "To the parent or guardian of Kim" in park
@@ -163,7 +165,7 @@ def test_what_a_law_wants_and_nobody_gave_stops_the_approval_and_is_named(post: 
 
 
 def test_the_number_of_people_may_not_stand_where_a_law_forbids_it(post: Post) -> None:
-    ref = _opened(post, narrative={"measures_taken": "We told all 1,234 people by name."})
+    ref = _opened(post, narrative={"advice": "We told all 1,234 people by name."})
     labels = [one["label"] for one in _drafted(post, ref).missing if one["required"]]
     assert labels == ["United States (Massachusetts): the number of people may not stand in the letter"]
 
