@@ -145,7 +145,8 @@ def _sender(settings: Settings) -> Iterator[Found]:
         yield Found(
             "sender",
             "fail" if mails else "warn",
-            "BREACH_SENDER is not set: no notice can be sent",
+            "BREACH_SENDER is not set: "
+            + ("nothing is sent" if mails else "mail in the outbox carries a sender nobody can answer"),
             'write BREACH_SENDER="Data protection <privacy@your.domain>"',
         )
 

@@ -22,12 +22,12 @@ def follow(
     events: Annotated[
         Path | None, typer.Option("--events", metavar="FILE", help="Events of the provider, as it posted them.")
     ] = None,
-    replies: Annotated[int, typer.Option("--replies", help="How many people wrote back since the last count.")] = 0,
-    calls: Annotated[int, typer.Option("--calls", help="How many people called since the last count.")] = 0,
+    replies: Annotated[int, typer.Option("--replies", help="Add so many people who wrote back.")] = 0,
+    calls: Annotated[int, typer.Option("--calls", help="Add so many people who called.")] = 0,
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Show what became of an incident's letters; count replies and calls; take in events from a file."""
+    """Show what became of an incident's letters; add to the counts of replies and calls; take in events from a file."""
     from incident_flows.knowledge.files import read_bytes
     from incident_flows.services.follow import answers, count, followed, receive
 
@@ -63,7 +63,7 @@ def follow(
         render.say(f"{notice}, second addresses: {told}")
     if not found.by_notice:
         render.say(f"{id_}: no event of the provider yet about any letter.")
-    render.say(f"{found.replies} replies, {found.calls} calls counted.")
+    render.say(f"Counted in all: {found.replies} replies, {found.calls} calls.")
 
 
 def letters(

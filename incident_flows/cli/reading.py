@@ -104,7 +104,8 @@ def list_(
 def letters_line(letters: dict[str, Any]) -> str:
     """Return one line about the letters of a notice."""
     waves = max((one["wave"] for one in letters["waves"]), default=0)
-    parts = [f"Letters {letters['notice']}: {letters['people']} people in {waves} waves, mode {letters['mode']}"]
+    in_waves = "1 wave" if waves == 1 else f"{waves} waves"
+    parts = [f"Letters {letters['notice']}: {letters['people']} people in {in_waves}, mode {letters['mode']}"]
     if letters["switch"] != "go":
         parts.append(f"{letters['switch']}: {letters['because']}")
     if letters["rate_per_second"]:

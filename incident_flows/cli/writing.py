@@ -237,10 +237,13 @@ def notify(
         str | None,
         typer.Option("--mode", help="Letters: ask, at-most-one-duplicate-batch or zero; default: the house's policy."),
     ] = None,
-    pause: Annotated[bool, typer.Option("--pause", help="Letters: stop before the next request.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Letters: go on after a pause or stop.")] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Letters: hold before the next request.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Letters: go on after --pause or --stop, those called back too.")
+    ] = False,
     stop: Annotated[
-        bool, typer.Option("--stop", help="Letters: stop for good, and call back what can be called back.")
+        bool,
+        typer.Option("--stop", help="Letters: withdraw what has not left, call back what the provider still holds."),
     ] = False,
     because: Because = "",
     json: Json = False,

@@ -26,6 +26,8 @@ MAY: dict[str, frozenset[str]] = {
     "accounts": frozenset({"admin"}),
 }
 
+_IN_WORDS = {"recipients": "take in or shred recipients", "accounts": "keep accounts", "dossier": "export the dossier"}
+
 NOTICE_MOVES: dict[str, frozenset[str]] = {
     "draft": frozenset({"awaiting-approval", "withdrawn"}),
     "awaiting-approval": frozenset({"approved", "draft", "withdrawn"}),
@@ -37,6 +39,15 @@ NOTICE_MOVES: dict[str, frozenset[str]] = {
     "filed": frozenset(),
     "withdrawn": frozenset(),
 }
+
+
+def in_words(verb: str) -> str:
+    """Return what a verb of `MAY` lets somebody do, to stand behind *may* and *may not*.
+
+    >>> in_words("recipients"), in_words("draft")
+    ('take in or shred recipients', 'draft')
+    """
+    return _IN_WORDS.get(verb, verb)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +74,14 @@ class Actor:
         """
         if self.scopes is not None and verb not in self.scopes:
             raise PermissionDeniedError(
-                f"this token of {self.name} may not {to or verb}: it is for {', '.join(sorted(self.scopes))}; "
+                f"this token of {self.name} may not {to or in_words(verb)}: it is for "
+                f"{', '.join(sorted(self.scopes))}; "
                 f"`breach token add NAME --scope {verb}` makes another"
             )
         if not self.roles & MAY[verb]:
             needed = " or ".join(sorted(MAY[verb]))
             raise PermissionDeniedError(
-                f"{self.name} may not {to or verb}: that needs the role {needed}; "
+                f"{self.name} may not {to or in_words(verb)}: that needs the role {needed}; "
                 f"`breach account add {self.name} --role …` gives it"
             )
 

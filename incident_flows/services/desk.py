@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from incident_flows.services.intake import Intake
 
 LEASE = timedelta(seconds=60)  # how long a claim holds before its holder counts as dead
+_NAME = re.compile(r"[^\W_](?:[\w.@+-]{0,62}[^\W_])?")  # goes into links, journal lines and commands
 FRESH_DAYS = 180  # how long a checked route may be used without a person confirming it
 
 
@@ -167,6 +169,12 @@ def add_account(
     wrong = sorted(set(roles) - set(ROLES))
     if wrong or not roles:
         raise InputError(f"role {', '.join(wrong) or '(none)'}: choose among {', '.join(ROLES)}")
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r:.60}: is no name for an account; write up to 64 letters and digits, with . _ @ + - between them"
+        )
+    if person is not None and (not person.strip() or not person.isprintable() or len(person) > 100):
+        raise InputError("--person: write a name in at most 100 characters, on one line")
     with desk.database.write() as tx:
         row = tx.accounts.add(name=name, person=person or name, roles=roles, at=now)
         tx.journal.write(

@@ -44,6 +44,7 @@ from notifications import (
 MAX_ATTEMPTS = 20
 RETRY = timedelta(minutes=1)
 UNSET_SENDER = "Sender not set <sender-not-set@breach.example>"
+SET_SENDER = "set it, such as BREACH_SENDER='Data protection <privacy@your.domain>', before mail leaves the house"
 
 
 def notify(
@@ -124,6 +125,8 @@ def _send(
     address = _route_address(notice, to, on=now.date())
     if address is not None and notice.attachments:
         address = None  # a mail carries no attachments: readers are advised not to open them
+    if address is not None:
+        sender_of(desk)  # refuses without a sender, before anything is written
     if address is None:
         return Sent(
             notice.ref,
@@ -294,7 +297,7 @@ def sender_of(desk: Desk) -> Address:
     text = desk.sender
     if text is None:
         if desk.channel.name not in ("outbox", "memory"):
-            raise PermanentError("BREACH_SENDER is not set: write `Name <mailbox>` the notices come from")
+            raise PermanentError(f"BREACH_SENDER is not set, so nothing was sent: {SET_SENDER}")
         text = UNSET_SENDER
     name, _, rest = text.partition("<")
     return Address(rest.rstrip("> ").strip(), name.strip() or None) if rest else Address(text.strip())
@@ -325,7 +328,7 @@ def settle(desk: Desk, ref: str, notice_ref: str, *, actor: str, now: datetime) 
         if new == "sent":
             told(tx, desk, ref, notice, by=notice_ref, actor=actor, now=now)
         desk.reached("notify:settled")
-    return Sent(notice_ref, new, counts, next=_next(ref, notice_ref, new, counts))
+    return Sent(notice_ref, new, counts, next=_next(ref, notice_ref, new, counts, unsigned=desk.sender is None))
 
 
 def _state_from(counts: Mapping[str, int]) -> NoticeState:
@@ -347,12 +350,14 @@ def _letters_state(counts: Mapping[str, int]) -> NoticeState:
     return "failed" if "withdrawn" in present and "in-doubt" not in present else _state_from(counts)
 
 
-def _next(ref: str, notice_ref: str, state: str, counts: Mapping[str, int]) -> str | None:
+def _next(ref: str, notice_ref: str, state: str, counts: Mapping[str, int], *, unsigned: bool) -> str | None:
     if state == "approved":
+        many = counts.get("delivered-to-outbox", 0)
+        lie = "1 message lies in the outbox and is" if many == 1 else f"{many} messages lie in the outbox and are"
         return (
-            f"{counts.get('delivered-to-outbox', 0)} message(s) lie in the outbox and are not sent: no mail provider "
-            f"is set up. Once they are delivered: `breach notify {ref} {notice_ref} --filed-as REFERENCE`"
-        )
+            f"{lie} not sent: no mail provider is set up. Once delivered: "
+            f"`breach notify {ref} {notice_ref} --filed-as REFERENCE`"
+        ) + (f".\n    BREACH_SENDER is not set, so they come from {UNSET_SENDER}: {SET_SENDER}" if unsigned else "")
     if state == "in-doubt":
         return (
             "whether it arrived is not known; look at the provider, then "

@@ -27,6 +27,7 @@ LONGEST_LINE = 8_000_000  # bytes
 QUOTE_LINES = 20  # an address list has no value of more lines; a quote left open swallows everything
 SHEETS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF8 = frozenset({"utf-8", "utf-8-sig"})
 
 
@@ -153,7 +154,7 @@ class PeopleFile:
             raw = self._file.read(PIECE)
             digest.update(raw)
             if first:
-                self._check_kind(raw)
+                self._check_kind(raw, encoding)
             if encoding in _UTF8:
                 data = raw.removeprefix(codecs.BOM_UTF8) if first else raw
             else:
@@ -185,9 +186,11 @@ class PeopleFile:
                 break
         self._sha256 = digest.hexdigest()
 
-    def _check_kind(self, raw: bytes) -> None:
+    def _check_kind(self, raw: bytes, encoding: str) -> None:
         if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
             raise InputError(f"{self.name}:1: is a spreadsheet or an archive, not CSV; name it .xlsx if it is one")
+        if raw.startswith(_UTF16) and not encoding.startswith("utf-16"):
+            raise InputError(f"{self.name}:1: begins with the mark of UTF-16; say so: --encoding utf-16")
 
     def _check_utf8(self, whole: bytes, lines: int) -> None:
         try:
@@ -198,8 +201,8 @@ class PeopleFile:
     def _undecodable(self, line: int) -> InputError:
         shown = self._asked.encoding.removesuffix("-sig").upper()
         return InputError(
-            f"{self.name}:{line}: is not {shown} text; save it as UTF-8, "
-            "or say what it is: --encoding cp1252"
+            f"{self.name}:{line}: is not {shown} text; save it as UTF-8, or say what it is: --encoding "
+            + ("utf-16-le or utf-16-be where it has no mark" if shown == "UTF-16" else "cp1252")
         )
 
     def _read_header(self, data: bytes) -> tuple[int, int]:
@@ -330,9 +333,9 @@ class PeopleFile:
                 begun = begun or any(values)
                 if begun:
                     yield number, values
-        except (python_calamine.CalamineError, OSError, ValueError) as error:
+        except (python_calamine.CalamineError, OSError, ValueError):
             raise InputError(
-                f"{self.name}: is no spreadsheet that can be read ({type(error).__name__}); save it as .xlsx or CSV"
+                f"{self.name}: is no spreadsheet that can be read, or a damaged one; save it anew as .xlsx or CSV"
             ) from None
 
     def _sheet_pieces(self) -> Iterator[Piece]:

@@ -11,7 +11,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from httpx import Response
 
 from incident_flows.console.signed import May, half_way, own, stranger
-from incident_flows.core.lifecycle import MAY, ROLES, Actor
+from incident_flows.core.lifecycle import MAY, ROLES, Actor, in_words
 from incident_flows.errors import PermissionDeniedError
 from incident_flows.services.tokens import SCOPES
 from tests.access.conftest import House, token_of
@@ -66,7 +66,7 @@ def test_a_role_may_what_the_table_says(verb: str, role: str, allowed: bool) -> 
     if allowed:
         actor.require(verb)
     else:
-        with pytest.raises(PermissionDeniedError, match=f"may not {verb}"):
+        with pytest.raises(PermissionDeniedError, match=f"may not {in_words(verb)}"):
             actor.require(verb)
 
 
@@ -123,7 +123,7 @@ def test_every_route_lets_in_exactly_the_roles_of_its_verb(house: House, role: s
             continue
         write = _writes(route)
         answer = browser.post(_path(route), data={"csrf": secret}) if write else browser.get(_path(route))
-        denied = answer.status_code == 403 and f"may not {asked.verb}" in answer.text
+        denied = answer.status_code == 403 and f"may not {in_words(asked.verb)}" in answer.text
         if role is None:
             right = (
                 answer.status_code == 401
@@ -164,7 +164,7 @@ def test_every_route_of_the_api_lets_in_exactly_the_roles_of_its_verb(house: Hou
     wrong = [
         (route.path, asked.verb, answer.status_code)
         for route, asked, answer in _calls(house, word)
-        if (answer.status_code == 403 and f"may not {asked.verb}" in answer.text) == (role in MAY[asked.verb])
+        if (answer.status_code == 403 and f"may not {in_words(asked.verb)}" in answer.text) == (role in MAY[asked.verb])
         or answer.status_code >= 500
     ]
     assert wrong == []
@@ -177,7 +177,7 @@ def test_every_route_of_the_api_lets_in_exactly_the_scope_of_its_verb(house: Hou
     wrong = [
         (route.path, asked.verb, answer.status_code)
         for route, asked, answer in _calls(house, word)
-        if (answer.status_code == 403 and f"may not {asked.verb}" in answer.text) == (scope == asked.verb)
+        if (answer.status_code == 403 and f"may not {in_words(asked.verb)}" in answer.text) == (scope == asked.verb)
         or answer.status_code >= 500
     ]
     assert wrong == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.terminal import Terminal
 
 REF, AEPD = "INC-2026-0001", "eu-gdpr/tell-authority@es-aepd"
@@ -49,3 +51,8 @@ def test_from_a_first_filing_to_its_supplement_a_question_and_the_papers(opened:
     for name in ("N-0001", "record"):
         assert (opened.home / f"{REF}-{name}.pdf").read_bytes().startswith(b"%PDF-1.7")
     assert "no notice N-0009" in opened.refused("document", REF, "N-0009")
+
+
+@pytest.mark.parametrize("name", ["bad name/../x", "-x", "x" * 65, "two\nlines"])
+def test_an_account_has_a_name_that_fits_a_link_and_a_line(opened: Terminal, name: str) -> None:
+    assert "is no name for an account" in opened.refused("account", "add", "--role", "handler", "--", name)

@@ -152,7 +152,7 @@ def test_a_breach_from_report_to_dossier(breach: Terminal, tmp_path: Path) -> No
     assert len(letters) == len(forms) == 2
     for name in letters:
         assert told[name]["counts"] == {"delivered-to-outbox": 1}
-        assert "are not sent: no mail provider is set up" in told[name]["next"]
+        assert "not sent: no mail provider is set up" in told[name]["next"]
     for name in forms:
         assert told[name]["form"]
         assert "--filed-as REFERENCE" in told[name]["next"]

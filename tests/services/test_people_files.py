@@ -328,3 +328,22 @@ def test_a_file_changed_between_the_readings_is_said(
     monkeypatch.setattr(recipients, "minors_from", changes)
     with pytest.raises(InputError, match="was changed while it was read"):
         _import(house, ref, "email\nana@people.example\n", tmp_path)
+
+
+def test_the_mark_of_utf16_is_named_and_a_broken_spreadsheet_speaks_no_python(house: House, tmp_path: Path) -> None:
+    ref = house.open("aimigos-studio")
+    marked, plain, sheet = tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "c.xlsx"
+    marked.write_bytes("email\nana@people.example\n".encode("utf-16"))
+    plain.write_bytes("email\nana@people.example\n".encode("utf-16-be"))
+    sheet.write_bytes(b"PK\x03\x04 and nothing else")
+    for file, encoding, said in (
+        (marked, "utf-8", "begins with the mark of UTF-16; say so: --encoding utf-16"),
+        (plain, "utf-16", "utf-16-le or utf-16-be"),
+        (sheet, "utf-8", "is no spreadsheet that can be read, or a damaged one; save it anew"),
+    ):
+        with pytest.raises(InputError) as caught:
+            import_recipients(
+                house.desk, ref, file, actor=house.person(), now=house.now, encoding=encoding, workers=0
+            )
+        assert said in str(caught.value)
+        assert "Error" not in str(caught.value)
