@@ -147,7 +147,7 @@ class Answers:
     def _unstated(self, value: Value) -> Value:
         """Return a sentence nobody has said the language of; in an English notice that stops nothing."""
         foreign = self.words.language != self.english.language
-        label = f"the language the free text is written in; this notice is in {self.words.language}"
+        label = f"the language the free text is written in (this notice is in {self.words.language})"
         self._missing[LANGUAGE, _TRANSLATION] = Missing(LANGUAGE, label, foreign and not self.as_written)
         mark = self.words.say("language_unstated")
         return f"{mark} {value}" if foreign and not self.as_written else value

@@ -113,7 +113,7 @@ def compose(
         )
     final = phase == "final"
     questions = {
-        key: one.label if filled and filled.language == language else one.label_english
+        key: (one.label if filled and filled.language == language else one.label_english).replace(": ", " – ")
         for key, one in open_questions(
             desk, filled, final=final or (filled is not None and filled.phase == "final")
         ).items()

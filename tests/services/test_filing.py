@@ -18,6 +18,7 @@ from incident_flows.errors import (
 from incident_flows.knowledge.filing_rules import ApprovalPolicy
 from incident_flows.services.approve import approve, waits_for
 from incident_flows.services.desk import acting, add_account, checked_facts
+from incident_flows.services.document import form_blocks
 from incident_flows.services.draft import Wanted, draft
 from incident_flows.services.notify import notify
 from incident_flows.services.open import open_incident
@@ -249,9 +250,23 @@ def test_a_notice_that_leaves_questions_of_the_form_open_says_so(house: Any) -> 
     assert "No queda pendiente" not in notice.text
     open_ = notice.text.rpartition("Preguntas del formulario aún sin respuesta:\n")[2]
     assert "- Medio de detección\n" in open_
+    assert ": " not in open_, "nothing there is taken for a row with its value"
     assert "- Tamaño" not in open_, "who files is no fact of the breach to follow"
     _change(house, ref, {"dossier": {"detected_how": "Un aviso."}})
     assert "- Medio de detección\n" not in _draft(house, ref, AEPD).text
+
+
+def test_on_paper_each_field_says_that_it_is_still_to_be_translated(house: Any) -> None:
+    ref = _open(house, translations={"es": None})
+    marked = {"en": "[POR TRADUCIR; original en: inglés]", None: "[IDIOMA DE ESTE TEXTO NO INDICADO]"}
+    for language, mark in marked.items():
+        _change(house, ref, {"narrative": {"language": language}})
+        notice = _draft(house, ref, AEPD)
+        rows = dict(row for one in form_blocks(house.desk, notice) for row in one.get("rows", ()))
+        assert rows["Resumen del incidente †"].startswith(f"{mark} On 20 November")
+        assert rows["Intencionalidad †"] == "Intencionada"
+        with pytest.raises(IllegalTransitionError, match=r"translated into es|this notice is in es"):
+            _approve(house, ref, notice)
 
 
 def test_a_rewritten_sentence_loses_the_translation_of_the_old_one(house: Any) -> None:
