@@ -159,12 +159,15 @@ def with_form(missing: Iterable[Missing], filled: Filled | None) -> tuple[Missin
 
 
 def to_copy(notice: Any) -> str:
-    """Return what a person copies: the form in the portal's order, or the letter, with the form as its annex."""
+    """Return what a person copies: the form in the portal's order, or the letter, with the form as its annex.
+
+    A form is filled in for one breach: where several are told of, the text says what the others are.
+    """
     text = str(notice.text)
     if not notice.form:
         return text
     filled = Filled.model_validate(notice.form)
-    if (notice.route or {}).get("kind") in PORTALS:
+    if (notice.route or {}).get("kind") in PORTALS and not (notice.route or {}).get("bundles"):
         return as_text(filled)
     return text if filled.generic else f"{text}\n{as_text(filled)}"
 

@@ -151,18 +151,22 @@ def require_reasons_for_delay(tx: Tx, ref: str, notice: Any, *, now: datetime) -
     """Refuse a first notice after its deadline that does not say why it is late, where the law asks why."""
     if notice.kind != "authority" or notice.phase not in ("initial", "answer") or notice.facts_version is None:
         return
-    row = tx.obligations.get(ref, notice.oid)
-    late = (row.detail or {}).get("late")
-    if row.due_at is None or row.due_at > now or not late:
-        return
-    facts = tx.incidents.facts(ref, notice.facts_version).facts
-    if (facts.get("narrative") or {}).get("delay_reasons"):
-        return
-    raise IllegalTransitionError(
-        f"{notice.ref} cannot be approved: it was due {show_utc(row.due_at)} and does not give the reasons for the "
-        f"delay ({row.cite}: {late}).\n"
-        f"`breach facts {ref} narrative.delay_reasons=TEXT`, then draft again"
-    )
+    told_of = [(ref, notice.oid, notice.facts_version)]
+    bundles = (notice.route or {}).get("bundles") or ()
+    told_of += [(str(one["incident"]), str(one["obligation"]), None) for one in bundles]
+    for incident, oid, version in told_of:
+        row = tx.obligations.get(incident, oid)
+        late = (row.detail or {}).get("late")
+        if row.due_at is None or row.due_at > now or not late:
+            continue
+        facts = tx.incidents.facts(incident, version).facts
+        if (facts.get("narrative") or {}).get("delay_reasons"):
+            continue
+        raise IllegalTransitionError(
+            f"{notice.ref} cannot be approved: {incident} was due {show_utc(row.due_at)}, and it does not give the "
+            f"reasons for the delay ({row.cite}: {late}).\n"
+            f"`breach facts {incident} narrative.delay_reasons=TEXT`, then draft again"
+        )
 
 
 def filings_json(tx: Tx, ref: str) -> list[dict[str, Any]]:

@@ -55,6 +55,10 @@ class Telling:
         """Return where the list of people contradicts the facts, as far as nobody has explained it."""
         return [one for one in self._listed if one.told_apart_by not in self._explained]
 
+    def explains(self, one: Difference) -> bool:
+        """Return whether somebody has said why these two values differ."""
+        return one.told_apart_by in self._explained
+
     def adds_up(self, notice: Any) -> list[Difference]:
         """Return how the places a notice names fall short of its number of people, if nobody has explained it."""
         if not _counts(notice) or notice.kind not in ("authority", "controller", "other"):
@@ -109,7 +113,7 @@ def remarks(facts: Mapping[str, Any]) -> list[str]:
     """Return what in the facts does not fit together and would stop a notice."""
     found = [short for short in (unplaced(facts),) if short is not None]
     return [
-        f"{falls_short(one)}: correct one of them, or say why once notices are drafted (`breach explain`)"
+        f"{falls_short(one)}: correct one of them, or say why (`breach explain`)"
         for one in found
     ]
 
@@ -122,6 +126,14 @@ def require_one_story(tx: Tx, ref: str, notice: Any) -> None:
             f"{notice.ref} cannot be approved: {falls_short(short)}.\n"
             f"Correct one of them and draft again, or say why: `breach explain {ref} {short.key} --because TEXT`"
         )
+    for other in (notice.route or {}).get("bundles") or ():
+        theirs = str(other["incident"])
+        odd = unplaced(tx.incidents.facts(theirs).facts)
+        if odd is not None and not Telling(tx, theirs).explains(odd):
+            raise IllegalTransitionError(
+                f"{notice.ref} cannot be approved: of {theirs}, {falls_short(odd)}.\n"
+                f"Correct one of them and draft again, or say why: `breach explain {theirs} {odd.key} --because TEXT`"
+            )
     found = [one for one in telling.differs(notice) if not one.key.startswith("list.")]
     if found:
         listed = "; ".join(
@@ -172,6 +184,8 @@ def explain(
         found: dict[tuple[str, str, str], Difference] = {}
         telling = Telling(tx, ref)
         found.update({one.told_apart_by: one for one in telling.unexplained_of_list()})
+        if (short := unplaced(tx.incidents.facts(ref).facts)) is not None and not telling.explains(short):
+            found[short.told_apart_by] = short
         for notice in telling.notices:
             if notice.state in TO_COME:
                 found.update({one.told_apart_by: one for one in telling.differs(notice)})

@@ -118,6 +118,7 @@ def carry_on(stage: Stage, desk: Desk, acknowledge: Any) -> bool:
         drafted = len([one for one in tx.notices.list(ref) if one.state != "withdrawn"])
     if drafted < 4:  # two authorities, letters in two languages
         draft(desk, ref, None, actor=anna, now=now, phased=True)
+    explain(desk, ref, [], because="the list is a part of the people", actor=anna, now=now)
     with desk.database.read() as tx:
         notices = [one for one in tx.notices.list(ref) if one.state != "withdrawn"]
     for notice in notices:

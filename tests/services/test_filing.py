@@ -20,6 +20,7 @@ from incident_flows.services.approve import approve, waits_for
 from incident_flows.services.desk import acting, add_account, checked_facts
 from incident_flows.services.document import form_blocks
 from incident_flows.services.draft import Wanted, draft
+from incident_flows.services.filling import to_copy
 from incident_flows.services.notify import notify
 from incident_flows.services.open import open_incident
 from incident_flows.services.question import asked
@@ -406,6 +407,12 @@ def test_similar_breaches_share_a_filing_only_where_the_law_allows_it(house: Any
         _draft(house, first, AEPD, bundled=(other,))
     notice = _draft(house, first, AEPD, bundled=(second,))
     assert f"comprende varias violaciones similares: {first}, {second}" in notice.text
+    assert first in to_copy(notice), "a portal's form knows one breach; the text tells of both"
+    assert second in to_copy(notice)
+    _change(house, second, {"people": {"total": 2000}})
+    with pytest.raises(IllegalTransitionError, match=f"of {second}, people.total is 2000"):
+        _approve(house, first, notice)
+    explain(house.desk, second, [], because="no addresses", actor=house.person(), now=house.now)
     _file(house, first, notice, "AEPD/9")
     assert _obligation(house, second, AEPD)["met_by"] == f"{first} {notice.ref}, filed as AEPD/9"
     acts = [one["act"] for one in show(house.desk, second)["journal"]]
