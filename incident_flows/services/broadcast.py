@@ -249,6 +249,8 @@ def switch_letters(
     sent = settle(desk, ref, notice_ref, actor=actor.name, now=now)
     if missed:
         sent.next = f"{missed} letters are with the provider already and could not be called back"
+    elif wanted != "go" and sent.state == "sent":
+        sent.next = "nothing was left to hold back: every letter has left"
     elif wanted != "go":
         sent.next = f"`breach notify {ref} {notice_ref} --resume` goes on"
     return sent

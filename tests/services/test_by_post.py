@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 from pypdf import PdfReader
 
@@ -69,6 +70,12 @@ def sent(house: Any) -> tuple[Any, str]:
     return house, ref
 
 
+def _found(text: Any, words: str) -> int:
+    found = text.search(words).get_next()
+    assert found is not None
+    return int(found[0])
+
+
 def test_everybody_no_mail_reached_gets_one_letter_to_print(sent: tuple[Any, str], tmp_path: Path) -> None:
     house, ref = sent
     done = give_out(house.desk, ref, tmp_path / "print", actor=house.person(), now=house.now)
@@ -78,6 +85,9 @@ def test_everybody_no_mail_reached_gets_one_letter_to_print(sent: tuple[Any, str
     assert stat.S_IMODE(pdf.stat().st_mode) == stat.S_IMODE(listed.stat().st_mode) == 0o600
     pages = [page.extract_text() for page in PdfReader(pdf).pages]
     assert len(pages) == 3
+    text = pypdfium2.PdfDocument(pdf)[1].get_textpage()
+    (_, lowest, _, _), (_, _, _, highest) = (text.get_charbox(_found(text, one)) for one in ("Krak", "Your data"))
+    assert lowest > highest + 5  # points: the address ends above the title
     assert [("Hello Ana Ruiz" in one, "Łucja Nowak" in one, "Hello Mrs Park" in one) for one in pages] == [
         (True, False, False), (False, True, False), (False, False, True),
     ]  # fmt: skip
