@@ -410,14 +410,14 @@ class _Texts:
     translations: Mapping[str, str]
 
     def in_words(self, asked: DossierField, value: Any) -> Any:
-        return self.translations.get(asked.fact or "", value) if asked.free else value
+        return self.translations.get(asked.key, value) if asked.free else value
 
     def foreign(self, asked: DossierField) -> bool:
-        return asked.free and self.written_in != self.language and asked.fact not in self.translations
+        return asked.free and self.written_in != self.language and asked.key not in self.translations
 
     def reads_english(self, asked: DossierField) -> bool:
         """Whether an answer can stand in English beside the form's: coded, or translated from it."""
-        return asked.type in CODED or (asked.free and self.written_in == "en" and asked.fact in self.translations)
+        return asked.type in CODED or (asked.free and self.written_in == "en" and asked.key in self.translations)
 
 
 def _named(field: FormField, asked: DossierField, value: Any, terms: Terms) -> list[str]:

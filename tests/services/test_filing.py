@@ -156,9 +156,12 @@ def test_a_late_first_notice_is_refused_until_it_says_why(house: Any) -> None:
     with pytest.raises(IllegalTransitionError, match=r"narrative\.delay_reasons"):
         _approve(house, ref, notice)
     said = {"delay_reasons": "Se buscó primero el portátil."}
-    _change(house, ref, {"narrative": said, "translations": {"es": said}})
+    english = {"delay_reasons": "We looked for the laptop first."}
+    _change(house, ref, {"narrative": english, "translations": {"es": said}})
     again = _draft(house, ref, AEPD)
     assert "Se buscó primero el portátil." in again.text
+    [reasons] = [one for one in again.form["fields"] if one["id"] == "lateness_reason"]
+    assert (reasons["value"], reasons.get("untranslated")) == (["Se buscó primero el portátil."], None)
     assert _approve(house, ref, again).state == "approved"
 
 
