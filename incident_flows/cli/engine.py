@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from incident_flows.cli import common, render
 from incident_flows.cli.common import Json, edge
+from incident_flows.errors import UnreachableError
 from incident_flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ def up(
 
     settings = common.settings()
     engine = Engine(settings, tell=_tell, debug=common.debugging())
+    alone = only_engine_of(settings.home)
     desk, now = connected.desk(), connected.now()
     if sample:
         _open_sample(desk, now=now)
@@ -56,7 +61,32 @@ def up(
     finally:
         if served is not None:
             served.stop()
+        alone.close()
     render.say("Stopped. Every clock stands in the database; `breach up` goes on with it.")
+
+
+def only_engine_of(home: Path) -> IO[str]:
+    """Return what keeps a second engine from this folder as long as it is open; a killed process lets go of it.
+
+    Raises:
+        UnreachableError: One is running.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = (home / "engine.lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        kept.seek(0)
+        number = kept.read(20).strip()
+        kept.close()
+        raise UnreachableError(
+            f"{home}: an engine runs on this folder already{f', process {number}' if number else ''}.\n"
+            "Use that one (`breach status`), stop it first, or set BREACH_HOME to another folder."
+        ) from None
+    kept.truncate(0)
+    kept.write(str(os.getpid()))
+    kept.flush()
+    return kept
 
 
 def console() -> None:

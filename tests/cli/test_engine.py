@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from incident_flows.cli.engine import only_engine_of
 from incident_flows.cli.main import app
 from incident_flows.errors import InputError, UnreachableError
 from incident_flows.flows import connected
@@ -54,6 +57,22 @@ def breach(*words: str) -> Result:
 
 def _levels(result: Result) -> dict[str, str]:
     return {one["name"]: one["level"] for one in json.loads(result.stdout)}
+
+
+def test_a_folder_has_one_engine_and_a_process_that_is_gone_holds_it_no_longer(tmp_path: Path) -> None:
+    holds = "from pathlib import Path; from incident_flows.cli.engine import only_engine_of as one; import sys;"
+    holds += "kept = one(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", holds, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UnreachableError, match=f"already, process {other.pid}") as refused:
+            only_engine_of(tmp_path)
+        assert len(str(refused.value).splitlines()) == 2
+        other.kill()
+    only_engine_of(tmp_path).close()
 
 
 def test_watch_ticks_once_and_says_what_it_did(home: Path) -> None:
