@@ -281,6 +281,10 @@ class Imported(Shape):
     refused: list[Because]
     warned: list[Because]
     by_post: int
+    minors_alone: int
+    languages_unknown: int
+    birth_dates_set_aside: int
+    differs: list[dict[str, Any]]
     columns: dict[str, list[str]]
 
 
