@@ -11,7 +11,6 @@ from incident_flows.cli import common, render
 from incident_flows.cli.common import As, Because, Json, edge
 from incident_flows.core.instants import show_utc
 from incident_flows.errors import InputError
-from incident_flows.knowledge.notice_answers import LANGUAGE, about_language
 
 NOTICE = Annotated[str, typer.Argument(metavar="NOTICE", help="Such as N-0001.")]
 ID = Annotated[str, typer.Argument(metavar="ID", help="Such as INC-2026-0001.")]
@@ -130,6 +129,11 @@ def draft(
 
 
 def _lack(row: Any, item: dict[str, Any]) -> str:
+    from incident_flows.knowledge.notice_answers import (  # brings words and calendars along
+        LANGUAGE,
+        about_language,
+    )
+
     if item["field"] == LANGUAGE:
         return "asked" if item["required"] else "asked, stops nothing"
     if item["required"]:

@@ -51,7 +51,8 @@ def label_of(path: str) -> str:
     return texts_of().word("fact", path)
 
 
-def _again(request: Request, ref: str, part: str, form: Form, **more: Any) -> Callable[[str, int], Response]:
+def again(request: Request, ref: str, part: str, form: Form, **more: Any) -> Callable[[str, int], Response]:
+    """Return what shows a part of the room once more after a refusal, with what was filled in."""
     return lambda refused, status: shown(
         request, ref, part, refused=refused, status=status, given=form, **more
     )
@@ -75,11 +76,11 @@ def facts(
             return goes_to(f"/incidents/{ref}/facts", "unchanged")
         updated = change_facts(
             desk, ref, change, actor=actor, now=now, source=_source(form),
-            learned_at=_moment(form, "learned_at", zone, "facts.learned"),
+            learned_at=moment(form, "learned_at", zone, "facts.learned"),
         )  # fmt: skip
         return goes_to(f"/incidents/{ref}/facts", "facts" if updated.changed else "unchanged")
 
-    return tried(act, _again(request, ref, "facts", form))
+    return tried(act, again(request, ref, "facts", form))
 
 
 def _fields(desk: Desk, form: Form) -> list[Field]:
@@ -94,7 +95,12 @@ def _source(form: Form) -> str:
     return f"{SOURCE}: {said}" if said else SOURCE
 
 
-def _moment(form: Form, name: str, zone: ZoneInfo, label: str) -> datetime | None:
+def moment(form: Form, name: str, zone: ZoneInfo, label: str) -> datetime | None:
+    """Return the instant a form's wall clock shows in its zone; None if it is empty.
+
+    Raises:
+        InputError: It is no instant, or one that summer time skips or doubles.
+    """
     text = Field(name, "instant").read(
         Form([(name, form.get(name, ""))]), zone=zone, label=texts_of().say(label)
     )
@@ -122,7 +128,7 @@ def decided(
         return goes_to(to, "decided" if said.in_force else "waits")
 
     part: dict[str, Any] = {"part": "risk"} if subject == "risk" else {"part": "duty", "oid": subject}
-    return tried(act, _again(request, ref, form=form, **part))
+    return tried(act, again(request, ref, form=form, **part))
 
 
 @router.post("/draft")
@@ -140,7 +146,9 @@ def drafted(
             now=now_of(request),
             more=Wanted(
                 language=form.get("language") or None, phased="phased" in form,
-                as_written="as_written" in form, public="public" in form
+                as_written="as_written" in form, public="public" in form,
+                phase=form.get("phase") or None, because=form.get("because", "").strip(),
+                answer=form.get("answer"), bundled=tuple(form.get("with", "").replace(",", " ").split()),
             ),
         )
         if len(rows) == 1:
@@ -150,7 +158,9 @@ def drafted(
             )
         return shown(request, ref, "notices", drafted=(rows, skipped))
 
-    return tried(act, _again(request, ref, "notices", form))
+    if form.get("from") == "duty":  # where a phase or an answer was asked for
+        return tried(act, again(request, ref, "duty", form, oid=form.get("obligation", "")))
+    return tried(act, again(request, ref, "notices", form))
 
 
 @router.post("/notices/{notice}/approve")
@@ -165,7 +175,7 @@ def approved(
         approve(desk_of(request), ref, notice, actor=actor, now=now_of(request), sha256=form.get("sha256"))
         return goes_to(f"/incidents/{ref}/notices/{notice}", "approved")
 
-    return tried(act, _again(request, ref, "notice", form, notice=notice))
+    return tried(act, again(request, ref, "notice", form, notice=notice))
 
 
 @router.post("/notices/{notice}/reject")
@@ -185,7 +195,7 @@ def rejected(
         )
         return goes_to(f"/incidents/{ref}/notices/{notice}", "rejected")
 
-    return tried(act, _again(request, ref, "notice", form, notice=notice))
+    return tried(act, again(request, ref, "notice", form, notice=notice))
 
 
 @router.post("/notices/{notice}/send")
@@ -205,7 +215,7 @@ def sent(
         )
         return shown(request, ref, "notice", notice=notice, sent=outcome)
 
-    return tried(act, _again(request, ref, "notice", form, notice=notice))
+    return tried(act, again(request, ref, "notice", form, notice=notice))
 
 
 @router.post("/notices/{notice}/filed")
@@ -222,11 +232,11 @@ def filed(
             actor=actor,
             now=now_of(request),
             filed_as=form.get("filed_as", "").strip(),
-            filed_at=_moment(form, "filed_at", zone_of(form), "notice.filed_at"),
+            filed_at=moment(form, "filed_at", zone_of(form), "notice.filed_at"),
         )
         return goes_to(f"/incidents/{ref}/notices/{notice}", "filed")
 
-    return tried(act, _again(request, ref, "notice", form, notice=notice))
+    return tried(act, again(request, ref, "notice", form, notice=notice))
 
 
 @router.post("/notices/{notice}/doubt")
@@ -247,7 +257,7 @@ def resolved(
         )
         return goes_to(f"/incidents/{ref}/notices/{notice}", "resolved")
 
-    return tried(act, _again(request, ref, "notice", form, notice=notice))
+    return tried(act, again(request, ref, "notice", form, notice=notice))
 
 
 @router.post("/people")
@@ -275,7 +285,7 @@ def people(
             )  # fmt: skip
         return shown(request, ref, "people", imported=taken)
 
-    return tried(act, _again(request, ref, "people", form))
+    return tried(act, again(request, ref, "people", form))
 
 
 @router.post("/acknowledge")
@@ -290,7 +300,7 @@ def acknowledged(
         )
         return goes_to(f"/incidents/{ref}", "acknowledged")
 
-    return tried(act, _again(request, ref, "summary", form))
+    return tried(act, again(request, ref, "summary", form))
 
 
 @router.post("/tasks")
@@ -304,7 +314,7 @@ def task_done(
         done(desk_of(request), ref, form.get("task", ""), actor=actor, now=now_of(request), note=note)
         return goes_to(f"/incidents/{ref}/tasks", "task")
 
-    return tried(act, _again(request, ref, "tasks", form))
+    return tried(act, again(request, ref, "tasks", form))
 
 
 @router.post("/close")
@@ -323,7 +333,7 @@ def closed(
         close(desk_of(request), ref, actor=actor, now=now_of(request))
         return goes_to(f"/incidents/{ref}/close", "closed")
 
-    return tried(act, _again(request, ref, "close", form))
+    return tried(act, again(request, ref, "close", form))
 
 
 @router.post("/dossier")
@@ -340,4 +350,4 @@ def record(request: Request, ref: str, actor: Annotated[Actor, Depends(may("doss
             headers={"Content-Disposition": f'attachment; filename="{path.name}"'},
         )
 
-    return tried(act, _again(request, ref, "close", Form(())))
+    return tried(act, again(request, ref, "close", Form(())))

@@ -17,6 +17,8 @@ from incident_flows.console import (
     account,
     accounts,
     acts,
+    acts_filing,
+    answering,
     company,
     lawbook,
     links,
@@ -44,8 +46,8 @@ STATIC = Path(__file__).parent / "static"
 ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
     for module in (
-        wall, opening, acts, room, lawbook, accounts, signing_in, account, tokens, links, reports, company,
-        intake, callbacks,
+        wall, opening, acts, acts_filing, answering, room, lawbook, accounts, signing_in, account, tokens, links,
+        reports, company, intake, callbacks,
     )
 )  # fmt: skip
 _log = logging.getLogger(__name__)

@@ -236,7 +236,7 @@ def field_for(path: str, words: Mapping[str, Mapping[str, str]]) -> Field | None
     """
     group, _, word = path.partition(".")
     if group == "findings":
-        return Field(path, "yesno", _YES_NO) if word in words.get("findings", {}) else None
+        return Field(path, "yesno", YES_NO) if word in words.get("findings", {}) else None
     annotation: Any = Facts
     for part in path.split("."):
         model = _bare(annotation)
@@ -246,7 +246,7 @@ def field_for(path: str, words: Mapping[str, Mapping[str, str]]) -> Field | None
     return _typed(path, annotation, words)
 
 
-_YES_NO = (("yes", None), ("no", None))
+YES_NO = (("yes", None), ("no", None))
 
 
 def _typed(path: str, annotation: Any, words: Mapping[str, Mapping[str, str]]) -> Field | None:
@@ -268,7 +268,7 @@ def _typed(path: str, annotation: Any, words: Mapping[str, Mapping[str, str]]) -
     if origin is dict:
         return Field(path, "by-place") if path == "people.by_place" else None
     if bare is bool:
-        return Field(path, "yesno", _YES_NO)
+        return Field(path, "yesno", YES_NO)
     if bare is CountRange:
         return Field(path, "range")
     plain: dict[Any, Kind] = {int: "count", float: "number", datetime: "instant"}

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from incident_flows.console.charts import bar
 from incident_flows.console.differences import Piece, around_changes, differences
 from incident_flows.console.fields import Form, field_for, sections
+from incident_flows.console.lacks import lacks_of
 from incident_flows.console.page import desk_of, now_of, page, view_of, words_of
 from incident_flows.console.signed import reads
 from incident_flows.console.texts import texts_of
@@ -29,11 +30,13 @@ from incident_flows.services.room import (
     tasks_of,
     timeline,
 )
+from incident_flows.services.story import story_of
 
 router = APIRouter(prefix="/incidents/{ref}")
 Reader = Annotated[Actor, Depends(reads)]
 QUESTIONS_SHOWN = 12
 PERHAPS_SHOWN = 40
+LATER = ("supplementary", "final", "withdrawal")  # what may follow on a first filing
 FATES = ("delivered", "processed", "waiting", "deferred", "blocked", "bounced", "dropped")
 
 
@@ -98,6 +101,7 @@ def _duty(request: Request, here: Room, oid: str, **_: Any) -> dict[str, Any]:
         "row": row,
         "notices": [one for one in here.notices if oid in (one.route or {}).get("covers", [one.oid])],
         "decided": [one for one in here.decisions if one.subject == oid],
+        "phases": LATER,
     }
 
 
@@ -123,7 +127,8 @@ def _notices(request: Request, here: Room, drafted: Any = None, **_: Any) -> dic
 
 
 def _notice(request: Request, here: Room, notice: str, sent: Any = None, **_: Any) -> dict[str, Any]:
-    row, before, deliveries = notice_of(desk_of(request), here.incident.ref, notice)
+    desk = desk_of(request)
+    row, before, deliveries = notice_of(desk, here.incident.ref, notice)
     covers = (row.route or {}).get("covers", [row.oid])
     return {
         "notice": row,
@@ -131,10 +136,15 @@ def _notice(request: Request, here: Room, notice: str, sent: Any = None, **_: An
         "pieces": _changed(before, row) if before else [],
         "form": ((row.form or {}).get("fields") or ()),
         "form_open": open_in_form(row.form),
+        "lacks": lacks_of(desk, row),
+        "stored": here.facts.facts,
+        "tz": view_of(request).tz,
         "deliveries": deliveries,
         "parts": bar(deliveries),
         "duties": [one for one in here.obligations if one.oid in covers],
         "sent": sent,
+        "differs": [one for one in story_of(desk, here.incident.ref)["open"] if one["differs_in"] == row.ref],
+        "run": next((one for one in progress_of(desk, here.incident.ref)[0] if one["notice"] == row.ref), None),
     }
 
 

@@ -38,6 +38,7 @@ FORM_STAYS = timedelta(days=30)
 FORMS_AN_INCIDENT = 10
 FORMS_A_TICK = 50
 PAGE = 200
+OFFERED = "decision"  # the tag of a form made here, not started by hand
 HALF_MADE = "BeingOffered"
 
 
@@ -95,7 +96,8 @@ def offer_forms(shown: Shown) -> int:
     """Offer a suspended form for every open decision that has none; return how many were new.
 
     No process waits behind a form: the run is put into its suspended state, and starts when somebody answers.
-    A form that lapsed or failed is offered anew; a decision made elsewhere removes its form.
+    A form that lapsed or failed is offered anew; a decision made elsewhere removes the form offered for it, but
+    not one that a person started to decide anew.
     """
     wanted = {
         (ref, subject)
@@ -111,7 +113,7 @@ def offer_forms(shown: Shown) -> int:
         for run in live(client, deployment.id):
             one = (str(run.parameters.get("incident")), str(run.parameters.get("subject")))
             waits = run.state_type == StateType.PAUSED
-            settled = one[0] in shown.decisions and one not in wanted
+            settled = OFFERED in run.tags and one[0] in shown.decisions and one not in wanted
             if run.state_name == HALF_MADE or (waits and (settled or one in standing)):
                 client.delete_flow_run(run.id)
             else:
@@ -124,7 +126,7 @@ def offer_forms(shown: Shown) -> int:
                 {"incident": ref, "subject": subject},
                 _form(ref, subject),
                 name=f"{ref} · decide {subject}",
-                tags=[ref, "decision"],
+                tags=[ref, OFFERED],
                 message=f"waits for a person to decide {subject}",
             )
     return len(missing)
