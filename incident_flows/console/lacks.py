@@ -26,12 +26,14 @@ class Lack:
         key: The key of a facts file that gives it.
         required: Whether the notice is not approved without it.
         field: How it is asked; None where it is given elsewhere.
+        question: The whole question, where the dossier has one: a form's label alone may say little.
     """
 
     key: str
     label: str
     required: bool
     field: Field | None
+    question: str | None = None
 
     @property
     def settled(self) -> bool:
@@ -50,7 +52,10 @@ def lacks_of(desk: Desk, notice: Any) -> list[Lack]:
     for one in (notice.form or {}).get("fields") or ():
         if one["state"] in OPEN:
             found.setdefault(str(one["key"]), (str(one["label_english"]), one["state"] != "unknown"))
-    return [Lack(key, label, required, field_of(desk, key)) for key, (label, required) in found.items()]
+    asked = {question.key: question.question for question in desk.library.lawbook.dossier.values()}
+    return [
+        Lack(key, label, required, field_of(desk, key), asked.get(key)) for key, (label, required) in found.items()
+    ]
 
 
 def field_of(desk: Desk, key: str) -> Field | None:

@@ -214,6 +214,11 @@ def test_every_page_is_whole_at_a_desk_and_on_a_phone(
     for name, path in pages.items():
         person.goes(path, status=404 if name == "gone" else 200)
         person.keeps(f"{name}-{width}-{'dark' if dark else 'light'}")
+    page = person.goes(f"/incidents/{told}/notices/N-0001")
+    for summary in page.locator("section[aria-labelledby=lacks-h] summary").all():
+        summary.click()
+    person.looks()
+    person.keeps(f"answering-{width}")
     person.context.close()
 
 
