@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from datetime import date
-from functools import cache as once
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,9 +47,7 @@ class Library:
     def load(cls, *, cache: Path | None, profiles: Path | None = None, root: Path | None = None) -> Library:
         """Return the library of `root` (default: as installed), with the lawbook from `cache` if it fits."""
         root = root or playbooks_root()
-        found = cls(load_lawbook(root, cache=cache), Profiles.at(profiles), root, cache)
-        _stays()
-        return found
+        return cls(load_lawbook(root, cache=cache), Profiles.at(profiles), root, cache)
 
     @cached_property
     def risk_policy(self) -> RiskPolicy:
@@ -140,9 +136,3 @@ class Library:
             confirmed=confirmed,
             versions=self.versions,
         )
-
-
-@once
-def _stays() -> None:
-    """Keep the collector from walking over what stays to the end of the process: a tenth of a second each time."""
-    gc.freeze()
