@@ -43,8 +43,8 @@ def send_batch_one_by_one(sender: _Sender, row: Any) -> None:
     desk.reached("notify:claimed")
     sending = _Batch(sender, row, channel)
     while sending.place < row.count:
+        sender._renew()
         with desk.database.write() as tx:
-            sender._renew(tx)
             if not sender._may(tx):
                 sending.give_back(tx)
                 return

@@ -7,9 +7,11 @@ never waits: whatever has to wait is said with its time, and the caller comes ba
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -25,8 +27,9 @@ from incident_flows.services.refusals import refuse
 from incident_flows.services.wire import Answer, BatchIds, Job, Wire
 from incident_flows.services.wordings import key_of
 from incident_flows.storage.database import Tx
+from incident_flows.storage.letter_turns import LetterTurns
 from notifications import NotificationError, OutcomeUnknownError, PermanentError, TransientError
-from notifications.letters import BatchChannel, Letter
+from notifications.letters import Accepted, BatchChannel, Letter
 
 Ended = Literal["done", "paused", "stopped", "elsewhere", "waits", "wave", "budget"]
 RETRY = timedelta(minutes=1)
@@ -89,10 +92,24 @@ def send_round(
         run = tx.letters.change(notice.id, resume_at=None)
     sender = _Sender(desk, ref, notice, run, now=now, batches=batches, seconds=seconds, upto=wave, tell=tell)
     try:
-        return sender.work()
+        with _collector_spared():
+            return sender.work()
     finally:
         with desk.database.write() as tx:
             tx.leases.release(lease, desk.owner)
+
+
+@contextmanager
+def _collector_spared() -> Iterator[None]:
+    """Keep the lawbook's objects out of the collector's way for a while.
+
+    A full collection looks at every one of them, finds them all in use, and takes as long as fifty requests do.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Sender:
@@ -221,10 +238,11 @@ class _Sender:
             self.end("budget")
         return not self.ending
 
-    def _renew(self, tx: Tx) -> None:
+    def _renew(self) -> None:
         if time.monotonic() - self.renewed > RENEW:
             self.renewed = time.monotonic()
-            tx.leases.take(self.lease, self.desk.owner, self.at(), SENDER_LEASE)
+            with self.desk.database.write() as tx:
+                tx.leases.take(self.lease, self.desk.owner, self.at(), SENDER_LEASE)
 
     def _fits(self, people: int) -> bool:
         if not self.allowance.take(people):
@@ -253,11 +271,15 @@ class _Sender:
         if width == 0:
             return
         self.exhausted = False
-        with Wire(channel, width=width) as wire, BatchIds(channel, self.at, scheduled) as ids:
+        with (
+            Wire(channel, width=width) as wire,
+            BatchIds(channel, self.at, scheduled) as ids,
+            self.desk.database.letter_turns() as turns,
+        ):
             while True:
                 ready = self._look(channel, wave) and not self.ending and not wire.full
                 answers = wire.answered(wait=bool(wire.under_way) and not ready)
-                jobs = self._turn(answers, wire, ids)
+                jobs = self._turn(answers, wire, ids, turns)
                 if not jobs and not wire.under_way and (self.ending or not self._look(channel, wave)):
                     break
         self.prepared.clear()
@@ -289,7 +311,7 @@ class _Sender:
             row = tx.letters.get(the)
         return pack_anew(self.desk, self.ref, self.notice, row, self.wrapped, self.worded(row), self.run.tag)
 
-    def _turn(self, answers: list[Answer], wire: Wire, ids: BatchIds) -> list[Job]:
+    def _turn(self, answers: list[Answer], wire: Wire, ids: BatchIds, turns: LetterTurns) -> list[Job]:
         """Record answers and claim what is next, in one transaction; then post it."""
         for one in answers:
             if one.error is not None:
@@ -298,27 +320,14 @@ class _Sender:
         picks = self._picked(wire.free, ids)
         jobs: list[Job] = []
         if accepted or picks:
-            at = self.at()
-            with self.desk.database.write() as tx:
-                tx.letters.accept(
-                    [
-                        {"the": one.row.id, "owner": self.desk.owner, "at": at, "known_as": word.provider_id}
-                        for one, word in accepted
-                    ]
-                )
-                self._renew(tx)
-                for job in picks:
-                    claim = {
-                        "the": job.row.id, "owner": self.desk.owner, "at": at, "through": self.desk.batches_name,
-                        "batch": job.batch_id, "due": job.send_at,
-                    }  # fmt: skip
-                    if tx.letters.claim_under(self.lease, claim):
-                        jobs.append(job)
-                    elif not self._may(tx):
-                        break
+            self._renew()
+            jobs = self._claimed(turns, accepted, picks)
             self.desk.reached("notify:claimed" if jobs else "notify:recorded")
         for job in jobs:
             wire.post(job)
+        if len(jobs) < len(picks):
+            with self.desk.database.read() as tx:
+                self._may(tx)  # it says who stopped it, if it was not only that batch
         for one, word in accepted:
             self.round.progress.sent += 0 if one.row.seed else one.row.count
             if word.remaining == 0:
@@ -326,6 +335,22 @@ class _Sender:
                 self.end("waits", "the provider's rate is used up", self.at() + wait)
         self._measure()
         return jobs
+
+    def _claimed(
+        self, turns: LetterTurns, accepted: Sequence[tuple[Answer, Accepted]], picks: Sequence[Job]
+    ) -> list[Job]:
+        """Record and claim; return what is ours to post."""
+        at, owner = self.at(), self.desk.owner
+        done = [{"the": one.row.id, "owner": owner, "at": at, "known_as": word.provider_id} for one, word in accepted]
+        claims = [
+            {
+                "the": job.row.id, "owner": owner, "at": at, "through": self.desk.batches_name,
+                "batch": job.batch_id, "due": job.send_at,
+            }
+            for job in picks
+        ]  # fmt: skip
+        held = turns.turn(self.lease, done, claims)
+        return [job for job, holds in zip(picks, held, strict=True) if holds]
 
     def _picked(self, free: int, ids: BatchIds) -> list[Job]:
         """Take up to `free` batches out of those opened ahead, as far as limits and budget allow."""

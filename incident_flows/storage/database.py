@@ -32,6 +32,7 @@ from incident_flows.storage.filings import Filings
 from incident_flows.storage.incidents import Incidents
 from incident_flows.storage.journal import Journal
 from incident_flows.storage.leases import Leases
+from incident_flows.storage.letter_turns import LetterTurns
 from incident_flows.storage.letters import Letters
 from incident_flows.storage.migrations import HEAD, KNOWN
 from incident_flows.storage.notices import Notices
@@ -42,6 +43,9 @@ from incident_flows.storage.steps import Steps
 from incident_flows.storage.tokens import NamedRequests, Tokens
 
 _MIGRATION_LOCK = 0x62726561  # one number for all processes, on PostgreSQL
+# Pages in SQLite's log before it is written back. A long one is cheaper where transactions are large; where each is
+# small and waits for the disk, writing the same few blocks again and again is.
+_LONG_LOG, _SHORT_LOG = 1000, 100
 _OLDEST_SQLITE = (3, 35, 0)  # RETURNING
 
 
@@ -104,6 +108,23 @@ class Database:
     def read(self) -> AbstractContextManager[Tx]:
         """Return a transaction that sees one moment of the database and cannot write."""
         return self._transaction(self._reader, writing=False)
+
+    @contextmanager
+    def letter_turns(self) -> Iterator[LetterTurns]:
+        """Keep a connection for a sender's transactions between two requests."""
+        with self._said_plainly():
+            connection = self._writer.connect()
+        with connection:
+            with self._said_plainly(), connection.begin():
+                pass  # it is open for writing from here on, see _begin
+            driver: Any = connection.connection.driver_connection
+            if self._is_sqlite:
+                driver.execute(f"PRAGMA wal_autocheckpoint={_SHORT_LOG}")
+            try:
+                yield LetterTurns(driver, connection.dialect, self._said_plainly)
+            finally:
+                if self._is_sqlite:
+                    driver.execute(f"PRAGMA wal_autocheckpoint={_LONG_LOG}")
 
     def migrate(self) -> None:
         """Bring the tables to this version; safe when several processes start at once.
@@ -173,7 +194,7 @@ class Database:
         """Turn what the database or its driver raises into our words, without what they quote."""
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except (SQLAlchemyError, sqlite3.Error, self._engine.dialect.loaded_dbapi.Error) as error:
             raise failure_of(error, place=self.place, reading=reading) from None
 
     def _version(self) -> str | None:

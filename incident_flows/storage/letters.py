@@ -1,7 +1,6 @@
 """Letters to people: runs and their packed batches, each claimed durably before it leaves.
 
-The hot path is one transaction per batch: what came of the last is recorded, the switch and the sender's lease
-are looked at, the next is claimed.
+What happens between two requests of a sender is in `letter_turns.py`.
 """
 
 from __future__ import annotations
@@ -15,10 +14,8 @@ from sqlmodel import col
 
 from incident_flows.errors import NotFoundError
 from incident_flows.storage.letter_statements import (
-    ACCEPT,
     BODY,
     CLAIM,
-    CLAIM_UNDER,
     GATE,
     LIGHT,
     PLANNED,
@@ -194,24 +191,6 @@ class Letters(Noun):
         """
         connection = self._session.connection()
         return all(connection.execute(CLAIM, row).rowcount == 1 for row in rows)
-
-    def claim_under(self, lease: str, row: Mapping[str, Any]) -> bool:
-        """Claim a planned batch while the owner's lease holds and nobody stopped it; else False.
-
-        Args:
-            lease: The sender's.
-            row: As of `claim`.
-        """
-        return self._session.connection().execute(CLAIM_UNDER, {**row, "lease": lease}).rowcount == 1
-
-    def accept(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Record that the provider took batches over.
-
-        Args:
-            rows: Per batch: the, owner, known_as, at.
-        """
-        if rows:
-            self._session.connection().execute(ACCEPT, list(rows))
 
     def set(self, the: int, expected: str | Collection[str], **values: Any) -> bool:
         """Change a batch if it is in a state the caller saw; return whether it was.

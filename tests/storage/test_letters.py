@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from incident_flows.errors import StorageError
 from incident_flows.storage.database import Database
 from incident_flows.storage.tables import IncidentRow
 
@@ -46,9 +47,12 @@ def test_a_batch_is_claimed_once_and_recorded_by_its_claimer_only(
         first, *_ = tx.letters.planned(notice.id, 1, noon)
         assert tx.letters.claim([_claim(first, noon)])
         assert not tx.letters.claim([_claim(first, noon, owner="two")])
-        tx.letters.accept([{"the": first.id, "owner": "two", "at": noon, "known_as": "m2"}])
-        assert tx.letters.counts(notice.incident_id) == {"claimed": 10, "planned": 20}
-        tx.letters.accept([{"the": first.id, "owner": "one", "at": noon, "known_as": "m1"}])
+    with database.letter_turns() as turns:
+        turns.turn("lease", [{"the": first.id, "owner": "two", "at": noon, "known_as": "m2"}], [])
+        with database.read() as tx:
+            assert tx.letters.counts(notice.incident_id) == {"claimed": 10, "planned": 20}
+        turns.turn("lease", [{"the": first.id, "owner": "one", "at": noon, "known_as": "m1"}], [])
+    with database.read() as tx:
         assert tx.letters.counts(notice.incident_id) == {"sent": 10, "planned": 20}
         assert tx.letters.get(first.id).x_message_id == "m1"
         assert [row.wave for row in tx.letters.planned(notice.id, 1, noon)] == [1]
@@ -71,8 +75,12 @@ def test_who_is_set_apart_is_counted_once_and_scheduled_letters_are_not_sent_yet
     due = noon + timedelta(minutes=20)
     with database.write() as tx:
         first, second = tx.letters.planned(notice.id, 1, noon)
-        tx.letters.claim([_claim(first, noon, batch="b1", due=due), _claim(second, noon, batch="b2", due=due)])
-        tx.letters.accept([{"the": first.id, "owner": "one", "at": noon, "known_as": None}])
+        tx.leases.take("lease", "one", noon, timedelta(minutes=1))
+    with database.letter_turns() as turns:
+        assert turns.turn("lease", [], [_claim(first, noon, batch="b1", due=due)]) == [True]
+        accepted = {"the": first.id, "owner": "one", "at": noon, "known_as": None}
+        assert turns.turn("lease", [accepted], [_claim(second, noon, batch="b2", due=due)]) == [True]
+    with database.write() as tx:
         parts = [_part("a", 9, "planned", None), _part("b", 1, "quarantined", "refused")]
         assert tx.letters.replace(tx.letters.get(second.id), "rejected", parts, noon)
         assert not tx.letters.replace(second, "rejected", parts, noon), "it is settled"
@@ -105,12 +113,33 @@ def test_the_copies_of_a_batch_go_with_its_nonce_and_are_destroyed_by_themselves
 def test_a_claim_is_refused_once_somebody_stopped_it_or_took_over(
     database: Database, notice: Any, noon: datetime
 ) -> None:
+    with database.read() as tx:
+        first, second, _ = tx.letters.page(notice.id)
+    with database.letter_turns() as turns:
+        assert turns.turn("lease", [], [_claim(first, noon)]) == [False]
+        with database.write() as tx:
+            tx.leases.take("lease", "one", noon, timedelta(minutes=1))
+        both = [_claim(first, noon), _claim(second, noon, owner="two")]
+        assert turns.turn("lease", [], both) == [True, False]
+        with database.write() as tx:
+            tx.letters.change(notice.id, switch="paused")
+        assert turns.turn("lease", [], [_claim(second, noon)]) == [False]
+    with database.read() as tx:
+        assert [row.state for row in tx.letters.page(notice.id)] == ["claimed", "planned", "planned"]
+        assert tx.letters.get(first.id).claimed_at == noon
+
+
+def test_a_turn_is_whole_or_not_at_all_and_says_plainly_why(database: Database, notice: Any, noon: datetime) -> None:
     with database.write() as tx:
         first, second, _ = tx.letters.page(notice.id)
-        assert not tx.letters.claim_under("lease", _claim(first, noon))
         tx.leases.take("lease", "one", noon, timedelta(minutes=1))
-        assert tx.letters.claim_under("lease", _claim(first, noon))
-        assert not tx.letters.claim_under("lease", _claim(second, noon, owner="two"))
-        tx.letters.change(notice.id, switch="paused")
-        assert not tx.letters.claim_under("lease", _claim(second, noon))
-        assert [row.state for row in tx.letters.page(notice.id)] == ["claimed", "planned", "planned"]
+    with database.letter_turns() as turns:
+        assert turns.turn("lease", [], [_claim(first, noon)]) == [True]
+        accepted = {"the": first.id, "owner": "one", "at": noon, "known_as": "m1"}
+        with pytest.raises(StorageError, match="Nothing was half-written"):
+            turns.turn("lease", [accepted], [_claim(second, noon, batch=object())])
+        with database.read() as tx:
+            assert tx.letters.get(first.id).state == "claimed"
+        assert turns.turn("lease", [accepted], [_claim(second, noon)]) == [True], "the connection is good for more"
+    with database.read() as tx:
+        assert [tx.letters.get(row.id).state for row in (first, second)] == ["accepted", "claimed"]
