@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from incident_flows.console.fields import Form
+from incident_flows.console.reasons import in_words
 from incident_flows.console.signed import SignInFirstError
 from incident_flows.console.texts import texts_of
 from incident_flows.console.view import View, span, zone_options
@@ -95,11 +96,12 @@ def status_of(error: BreachError) -> int:
 def page(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """Return a rendered page."""
     done = request.query_params.get("done", "")
-    texts = texts_of()
+    texts, view = texts_of(), view_of(request)
     whole = {
         "request": request,
         "path": request.url.path,
-        "view": view_of(request),
+        "view": view,
+        "reason": lambda line: in_words(line, texts, view.local),
         "said": texts.say(f"done.{done}") if f"done.{done}" in texts else None,
         "refused": None,
         "given": Form(()),
