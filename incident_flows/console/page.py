@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from incident_flows.console.fields import Form
+from incident_flows.console.plain import for_people
 from incident_flows.console.reasons import in_words
 from incident_flows.console.signed import SignInFirstError
 from incident_flows.console.texts import texts_of
@@ -25,6 +26,7 @@ from incident_flows.errors import (
     StorageError,
     UnreachableError,
 )
+from incident_flows.knowledge.languages import language_named
 from incident_flows.knowledge.scenarios import scenario_ids
 from incident_flows.services.desk import Desk
 
@@ -48,6 +50,8 @@ def environment() -> Environment:
         "word": texts.word,
         "lang": texts.language,
         "span": span,
+        "plain": lambda line: for_people(line, texts),
+        "language": language_named,
     }
     return found
 

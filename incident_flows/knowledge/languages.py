@@ -24,3 +24,21 @@ def language_codes() -> Mapping[str, str]:
         if shortest not in _NO_LANGUAGE:
             found.update({code: shortest for code in codes if code})
     return found
+
+
+@cache
+def language_named(code: str) -> str:
+    """Return a language in English with its code; a code that is none of ISO 639 stays as it is.
+
+    >>> language_named("de"), language_named("pt-BR"), language_named("zz")
+    ('German (de)', 'Portuguese, Brazil (pt-BR)', 'zz')
+    """
+    import pycountry
+
+    tongue, _, place = code.replace("_", "-").partition("-")
+    found = pycountry.languages.get(**{f"alpha_{len(tongue)}": tongue.lower()}) if len(tongue) in (2, 3) else None
+    if found is None:
+        return code
+    name = found.name.partition(" (")[0]  # without a remark such as (macrolanguage)
+    country = pycountry.countries.get(alpha_2=place.upper()) if len(place) == 2 else None
+    return f"{name}{', ' + country.name if country else ''} ({code})"
