@@ -14,6 +14,10 @@ AEPD = "eu-gdpr/tell-authority@es-aepd"
 PARTS = ("", "/facts", "/duties", f"/duties/{AEPD}", "/risk", "/notices", "/notices/N-0001", "/people", "/tasks",
          "/timeline", "/close")  # fmt: skip
 
+TINTED = """() => [...document.querySelectorAll("main *")].filter((one) => one.checkVisibility())
+  .map((one) => getComputedStyle(one).backgroundColor)
+  .filter((colour) => !["rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"].includes(colour))"""
+
 
 def test_a_whole_breach_from_opening_to_closing(console: Console) -> None:
     """One test, for each step stands on the one before."""
@@ -290,17 +294,30 @@ def test_the_keyboard_reaches_the_content_and_the_first_thing_to_do(console: Con
     assert seen[-1] == "Complete the draft"
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
+    page.goto(f"{console.url}/law")
+    page.get_by_label("As of").focus()
+    page.keyboard.press("Tab")  # from the day to the month, or whichever part comes first
+    assert page.evaluate("[document.activeElement.type, getComputedStyle(document.activeElement).outlineStyle]") == [
+        "date", "solid"
+    ]
 
 
-def test_the_wall_and_the_room_print(console: Console, told: str) -> None:
-    person = console.person("anna")
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_wall_and_the_room_print(console: Console, told: str, dark: bool) -> None:
+    person = console.person("anna", dark=dark)
     for path in ("/", f"/incidents/{told}"):
         page = person.goes(path)
         page.emulate_media(media="print")
         assert not page.locator("header.bar").is_visible()
         assert page.locator(".first .left").first.is_visible()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.evaluate(TINTED) == []
         page.emulate_media(media="screen")
+    page = person.goes(f"/incidents/{told}/duties/{AEPD}")
+    page.emulate_media(media="print")
+    assert page.get_by_text("Tell the supervisory authority").first.is_visible()
+    assert not page.locator("main form:visible").count()
+    person.context.close()
 
 
 def test_somebody_new_sets_up_their_account_and_reads_the_wall(console: Console, told: str) -> None:
