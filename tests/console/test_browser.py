@@ -312,6 +312,11 @@ def test_the_wall_and_the_room_print(console: Console, told: str, dark: bool) ->
         assert page.locator(".first .left").first.is_visible()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.evaluate(TINTED) == []
+        page.set_viewport_size({"width": 690, "height": 980})  # A4 less its margins
+        assert page.evaluate("document.documentElement.scrollWidth") <= 690
+        assert page.locator(".clocks td:nth-child(2)").first.bounding_box()["width"] >= 170
+        page.pdf(path=console.artefacts / f"print{path.replace('/', '-')}.pdf", format="A4")
+        page.set_viewport_size({"width": 1280, "height": 900})
         page.emulate_media(media="screen")
     page = person.goes(f"/incidents/{told}/duties/{AEPD}")
     page.emulate_media(media="print")
